@@ -1,0 +1,109 @@
+#include "common/base/fs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fedqat {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+Error os_error(const stdfs::path& path, const char* doing) {
+  const int code = errno;
+  return {code == ENOENT ? Errc::kNotFound : Errc::kIo,
+          path.string() + ": cannot " + doing + ": " + std::strerror(code)};
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return ::close(fd);
+  }
+
+ private:
+  int fd_;
+};
+
+Result<void> write_all(int fd, ByteView bytes, const stdfs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error(path, "write");
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+class PosixFs final : public Fs {
+ public:
+  Result<Bytes> read(const stdfs::path& path) override {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) return os_error(path, "open");
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) return os_error(path, "stat");
+    if (S_ISDIR(info.st_mode)) return Error{Errc::kIo, path.string() + ": is a folder, not a file"};
+    Bytes bytes(static_cast<std::size_t>(info.st_size));
+    std::size_t filled = 0;
+    while (true) {
+      if (filled == bytes.size()) bytes.resize(filled + 4096);  // pipes and growing files
+      const ssize_t n = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return os_error(path, "read");
+      if (n == 0) break;
+      filled += static_cast<std::size_t>(n);
+    }
+    bytes.resize(filled);
+    return bytes;
+  }
+
+  Result<void> write_atomic(const stdfs::path& path, ByteView bytes) override {
+    const stdfs::path part = path.string() + ".part";
+    Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (file.get() < 0) return os_error(part, "create");
+    if (auto r = write_all(file.get(), bytes, part); !r) return r;
+    if (::fsync(file.get()) != 0) return os_error(part, "sync");
+    if (file.close() != 0) return os_error(part, "close");
+    if (::rename(part.c_str(), path.c_str()) != 0) return os_error(path, "rename into place");
+    return sync_dir(path.parent_path());
+  }
+
+  Result<void> make_dirs(const stdfs::path& dir) override {
+    std::error_code code;
+    stdfs::create_directories(dir, code);
+    if (code) return Error{Errc::kIo, dir.string() + ": cannot make folder: " + code.message()};
+    return {};
+  }
+
+  bool exists(const stdfs::path& path) override {
+    std::error_code code;
+    return stdfs::exists(path, code);
+  }
+
+ private:
+  static Result<void> sync_dir(const stdfs::path& dir) {
+    const stdfs::path name = dir.empty() ? "." : dir;
+    const Descriptor handle(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (handle.get() < 0) return os_error(name, "open folder");
+    if (::fsync(handle.get()) != 0) return os_error(name, "sync folder");
+    return {};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Fs> make_posix_fs() { return std::make_unique<PosixFs>(); }
+
+}  // namespace fedqat
