@@ -13,16 +13,16 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
 
 // What a stream is for. Values are part of the reproducible result: never reused, never renumbered.
 enum class Purpose : std::uint32_t {
-  kInit = 1,          // first weights
-  kShuffle = 2,       // order of a client's samples
-  kSample = 3,        // which clients take part in a round
-  kUplinkRound = 4,   // stochastic rounding of updates
-  kDownlinkRound = 5, // stochastic rounding of the broadcast model
-  kPartition = 6,     // which samples a client holds
-  kScenario = 7,      // simulated speeds and drop-outs
-  kSplit = 8,         // train/test split of a data set that has none
-  kTest = 9,          // tests
-  kGradientRound = 10 // stochastic rounding of int8 gradients
+  kInit = 1,           // first weights
+  kShuffle = 2,        // order of a client's samples
+  kSample = 3,         // which clients take part in a round
+  kUplinkRound = 4,    // stochastic rounding of updates
+  kDownlinkRound = 5,  // stochastic rounding of the broadcast model
+  kPartition = 6,      // which samples a client holds
+  kScenario = 7,       // simulated speeds and drop-outs
+  kSplit = 8,          // train/test split of a data set that has none
+  kTest = 9,           // tests
+  kGradientRound = 10  // stochastic rounding of int8 gradients
 };
 
 struct RngKey {
@@ -39,11 +39,11 @@ class Rng {
 
   std::uint32_t next_u32();
   std::uint64_t next_u64();
-  float uniform();                        // [0, 1), a multiple of 2^-24
-  double uniform_double();                // [0, 1), a multiple of 2^-53
-  std::uint32_t below(std::uint32_t n);   // [0, n), unbiased [Lemire19]; n >= 1
-  double normal();                        // mean 0, variance 1 (Marsaglia's polar method)
-  double gamma(double shape);             // scale 1, shape > 0 [MarsagliaTsang00]
+  float uniform();                       // [0, 1), a multiple of 2^-24
+  double uniform_double();               // [0, 1), a multiple of 2^-53
+  std::uint32_t below(std::uint32_t n);  // [0, n), unbiased [Lemire19]; n >= 1
+  double normal();                       // mean 0, variance 1 (Marsaglia's polar method)
+  double gamma(double shape);            // scale 1, shape > 0 [MarsagliaTsang00]
 
  private:
   std::array<std::uint32_t, 2> key_;

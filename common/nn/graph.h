@@ -1,0 +1,70 @@
+// A ModelSpec made ready to run: ReLU fused into its producer, Flatten gone, every trainable
+// tensor at its place in one flat parameter vector, every activation with its quantizer.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/nn/model_spec.h"
+#include "common/quant/quant_spec.h"
+
+namespace fedqat {
+
+// On the wire: never renumbered.
+enum class ParamKind : std::uint8_t {
+  kWeight = 1,           // [channels, fan_in]
+  kBias = 2,             // [channels]
+  kWeightScale = 3,      // [channels], log2 of the weight scale
+  kActivationScale = 4,  // [1], log2 of the activation scale
+};
+
+struct ParamTensor {
+  std::string name;  // "conv1.weight", "conv1.bias", "conv1.weight_scale", "conv1.activation_scale"
+  ParamKind kind = ParamKind::kWeight;
+  std::size_t offset = 0;  // in the flat vector
+  std::size_t size = 0;
+  int channels = 1;  // outer dimension; size / channels elements each
+  int step = 0;      // index into Graph::steps
+};
+
+inline constexpr int kNone = -1;
+
+// One operation on values; a value is the output of a step, value 0 the network's input.
+struct Step {
+  Op op = Op::kInput;
+  std::string name;
+  std::vector<int> inputs;  // values
+  int output = 0;           // value; steps[i].output == i + 1
+  bool relu = false;        // fused: the output is clamped below at real 0
+  Shape in;                 // of inputs[0]
+  Shape out;
+  int kernel_h = 1, kernel_w = 1, stride = 1, padding = 0;
+  int weight = kNone, bias = kNone;  // indices into Graph::params
+  int weight_scale = kNone;          // "
+  int activation_scale = kNone;      // "; kNone: the output shares its input's quantizer
+  int weight_bits = kFloatBits;
+  int activation_bits = kFloatBits;
+  std::size_t macs = 0;  // per sample
+
+  bool has_weights() const { return weight != kNone; }
+  bool requantizes() const {
+    return op == Op::kDense || op == Op::kConv2d || op == Op::kAvgPool || op == Op::kAdd;
+  }
+};
+
+struct Graph {
+  ModelSpec spec;
+  QuantSpec quant;
+  std::vector<Step> steps;
+  std::vector<ParamTensor> params;
+  std::size_t param_count = 0;   // of all kinds, length of the flat vector
+  std::size_t weight_count = 0;  // kWeight and kBias only: "parameters" as reported
+  std::size_t macs = 0;          // per sample
+};
+
+// kInvalid: what infer_shapes() refuses; fan-in above 32768 (int32 sums must be exact); bad bits.
+Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant);
+
+}  // namespace fedqat

@@ -1,0 +1,51 @@
+// The trainer: forward pass in fp32 or in the deployed integers, straight-through backward pass.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "common/data/dataset.h"
+#include "common/nn/graph.h"
+#include "common/nn/model_state.h"
+#include "common/quant/histogram.h"
+
+namespace fedqat {
+
+struct BatchStats {
+  double loss = 0;  // summed cross-entropy over the batch
+  int correct = 0;
+};
+
+// Not thread-safe: one Network for each thread. `graph` must outlive it. All memory is taken in the
+// constructor; a step allocates nothing.
+class Network {
+ public:
+  Network(const Graph& graph, const InputGrid& input, int max_batch);
+  ~Network();
+  Network(Network&&) noexcept;
+
+  // Copies a model in and chooses float or integer forward passes by state.quantized.
+  void load(const ModelState& state);
+  std::span<float> params();  // trained in place by the optimizer
+
+  // codes [n, input], labels [n], 1 <= n <= max_batch.
+  // Forward and backward: grads() becomes the gradient of the batch's mean loss.
+  BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
+  std::span<const float> grads() const;
+  // Forward only.
+  BatchStats eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
+  // Float forward pass that adds the output values of every step that requantizes to
+  // histograms[step]. kChecks: !quantized, histograms.size() == graph.steps.size().
+  void observe_batch(const std::uint8_t* codes, int n, std::span<Log2Histogram> histograms);
+
+  // Of the last pass: logits [n, classes], and their codes when the pass ran on integers.
+  std::span<const float> logits() const;
+  std::span<const std::uint8_t> output_codes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fedqat

@@ -1,0 +1,39 @@
+// The model as it is deployed: codes and scales, nothing of the trainer.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/data/dataset.h"
+#include "common/nn/graph.h"
+#include "common/nn/model_state.h"
+
+namespace fedqat {
+
+struct PackedStep {
+  std::vector<std::int8_t> weights;  // codes [channels, fan_in], |code| <= 2^(bits-1) - 1
+  std::vector<float> weight_scales;  // [channels]
+  std::vector<std::int32_t> bias;    // [channels], at scale s_x * s_w[c]
+  float activation_scale = 0;        // 0: shares its input's quantizer
+  std::int32_t activation_zero = 0;  // 0..2^activation_bits - 1
+  // fp32 models instead of the above:
+  std::vector<float> float_weights;
+  std::vector<float> float_bias;
+};
+
+struct PackedModel {
+  ModelSpec spec;
+  QuantSpec quant;  // is_float() for fp32 models
+  InputGrid input;
+  std::vector<PackedStep> steps;  // parallel to build_graph(spec, quant)->steps
+};
+
+// kChecks: params fit the graph; a quantized graph needs a quantized state.
+PackedModel pack_model(const Graph& graph, const ModelState& state, const InputGrid& input);
+
+// Everything an Engine relies on: shapes, code ranges, finite positive scales, zero points.
+// kInvalid with the step's name. To be called on whatever comes from a file or a peer.
+Result<void> validate(const PackedModel& model);
+
+}  // namespace fedqat
