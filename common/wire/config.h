@@ -1,0 +1,26 @@
+// TOML <-> Config, by reflection over config.proto.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/wire/config.pb.h"
+
+namespace fedqat {
+
+// Parses `toml`, then applies `overrides` ("client.batch=64") in order, then checks every bound and
+// what keys demand of each other. `file` is the name shown in errors. Errors are kInvalid:
+//   quickstart.toml:12:1: unknown key 'client.bacth'; did you mean 'client.batch'?
+// Keys that were not given keep has_x() == false; their defaults come from the accessors.
+Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
+                                  std::span<const std::string> overrides);
+
+// Every key with its value, as TOML that parse_config() reads back to an equal Config.
+std::string effective_toml(const wire::Config& config);
+
+// The schema as a commented TOML file: documentation, bounds and default of every key.
+std::string schema_toml();
+
+}  // namespace fedqat
