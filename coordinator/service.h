@@ -61,6 +61,8 @@ class Coordinator {
   std::span<const ClientId> cohort() const { return cohort_; }
   std::uint32_t attempt() const { return round_->attempt(); }
   std::int64_t deadline_ms() const { return round_->deadline_ms(); }
+  // Updates that are still missing to end the round at once.
+  std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }
 
   const Graph& graph() const { return *graph_; }
   const NetworkSpec& network() const { return network_; }
