@@ -1,0 +1,3 @@
+#include "common/wire/config.h"
+
+#include <catch2/catch.hpp>
