@@ -17,6 +17,15 @@ double nice_step(double span, int count) {
   return 10 * power;
 }
 
+// "15.0 MB" -> "15 MB".
+std::string without_zeros(std::string text) {
+  const std::size_t space = text.find(' ');
+  if (space == text.npos || text.find('.') == text.npos) return text;
+  std::size_t end = text.find_last_not_of('0', space - 1) + 1;
+  if (text[end - 1] == '.') --end;
+  return text.erase(end, space - end);
+}
+
 // Beyond this a picture has nothing to say, and steps would overflow.
 constexpr double kLargest = 1e15;
 
@@ -31,7 +40,7 @@ std::string in_unit(double x, Unit unit, double step) {
     case Unit::kPercent:
       return fixed(100 * x, digits) + " %";
     case Unit::kBytes:
-      return bytes_text(x);
+      return without_zeros(bytes_text(x));
     case Unit::kMicroseconds:
       return fixed(x, digits) + " µs";
   }

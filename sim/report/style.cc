@@ -35,19 +35,19 @@ h2{font-size:15px;font-weight:600;margin:0 0 12px}
 h2 small,.hint{font-weight:400;font-size:13px;color:var(--soft)}
 .hint{margin:-8px 0 10px}
 svg.plot{display:block;width:100%;height:auto;overflow:visible}
-svg.plot text{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}
+svg.plot text{fill:var(--soft);font-size:12.5px;font-variant-numeric:tabular-nums}
 svg.plot .grid{stroke:var(--grid);stroke-width:1}
 svg.plot .axis{stroke:var(--line);stroke-width:1}
 svg.plot .band{fill:var(--band)}
 svg.plot .edge{stroke:var(--faint);stroke-width:1;stroke-dasharray:2 4;opacity:.7}
-svg.plot text.phase{fill:var(--faint);font-size:10.5px;letter-spacing:.03em}
+svg.plot text.phase{fill:var(--faint);font-size:11.5px;letter-spacing:.03em}
 svg.plot .curve{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 svg.plot .dashed{stroke-dasharray:5 5;stroke-width:1.8}
 svg.plot .dot{stroke:var(--card);stroke-width:1.6}
 svg.plot .hit{fill:transparent}
 svg.plot .hit:hover{fill:var(--accent);opacity:.5}
 svg.plot .bar:hover{opacity:.75}
-svg.plot text.point{fill:var(--ink);font-size:11.5px;font-weight:600}
+svg.plot text.point{fill:var(--ink);font-size:12.5px;font-weight:600}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:10px;font-size:12.5px;color:var(--soft)}
 .legend span{display:inline-flex;align-items:center;gap:7px}
 .legend b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums}

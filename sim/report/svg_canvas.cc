@@ -20,8 +20,8 @@ std::string part_color(int index, int count) {
   return "hsl(" + std::to_string(hue) + " 62% " + (index % 2 == 0 ? "56%)" : "66%)");
 }
 
-SvgCanvas::SvgCanvas(const Axis& x, const Axis& y, double height)
-    : x_axis_(x), y_axis_(y), height_(height) {}
+SvgCanvas::SvgCanvas(const Axis& x, const Axis& y, double width, double height)
+    : x_axis_(x), y_axis_(y), width_(width), height_(height) {}
 
 double SvgCanvas::x(double value) const {
   return left() + (value - x_axis_.low) / (x_axis_.high - x_axis_.low) * (right() - left());
@@ -66,7 +66,7 @@ void SvgCanvas::legend(std::string_view name, std::string_view value, std::strin
 
 std::string SvgCanvas::finish(std::string_view description) const {
   std::string out = "<svg class=\"plot\" role=\"img\" aria-label=\"" + escape_html(description) +
-                    "\" viewBox=\"0 0 " + px(kWidth) + " " + px(height_) + "\">\n" + body_ +
+                    "\" viewBox=\"0 0 " + px(width_) + " " + px(height_) + "\">\n" + body_ +
                     "</svg>\n";
   if (!legend_.empty()) out += "<div class=\"legend\">" + legend_ + "</div>\n";
   return out;

@@ -14,12 +14,12 @@ std::string part_color(int index, int count);  // CSS: hues spread over `count` 
 
 class SvgCanvas {
  public:
-  SvgCanvas(const Axis& x, const Axis& y, double height);
+  SvgCanvas(const Axis& x, const Axis& y, double width, double height);
 
   double x(double value) const;
   double y(double value) const;
   double left() const { return kLeft; }
-  double right() const { return kWidth - kRight; }
+  double right() const { return width_ - kRight; }
   double top() const { return kTop; }
   double bottom() const { return height_ - kBottom; }
 
@@ -36,7 +36,6 @@ class SvgCanvas {
   std::string finish(std::string_view description) const;  // plain text, for screen readers
 
  private:
-  static constexpr double kWidth = 640;
   static constexpr double kLeft = 58;
   static constexpr double kRight = 14;
   static constexpr double kTop = 20;
@@ -44,6 +43,7 @@ class SvgCanvas {
 
   Axis x_axis_;
   Axis y_axis_;
+  double width_;
   double height_;
   std::string body_;
   std::string legend_;

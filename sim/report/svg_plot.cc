@@ -11,6 +11,7 @@
 namespace fedqat {
 namespace {
 
+constexpr double kWidth = 640;
 constexpr double kHeight = 300;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -26,6 +27,39 @@ struct Range {
 
 // Values that no point of the axis shows are drawn at its end, not outside the picture.
 double within(const Axis& axis, double v) { return std::clamp(v, axis.low, axis.high); }
+
+// Names beside points, moved until they touch neither a point nor each other.
+class PointLabels {
+ public:
+  void add_point(double x, double y) { taken_.push_back({x - 7, x + 7, y - 7, y + 7}); }
+
+  void place(SvgCanvas& canvas, double x, double y, const std::string& name) {
+    constexpr double kLetter = 7;  // pixels
+    const double width = kLetter * double(name.size());
+    for (int i = 0; i < 40; ++i) {
+      const bool left = i % 2 == 1;
+      const double dy = (i / 4 + 1) * 9.0 * (i / 2 % 2 == 0 ? -1 : 1);
+      const double from = left ? x - 10 - width : x + 10;
+      const Box box{from, from + width, y + dy - 6, y + dy + 6};
+      if (i < 39 && (box.right > canvas.right() || box.left < canvas.left() || hits(box))) continue;
+      canvas.text(left ? x - 10 : x + 10, y + dy + 4,
+                  left ? "class=\"point\" text-anchor=\"end\"" : "class=\"point\"", name);
+      taken_.push_back(box);
+      return;
+    }
+  }
+
+ private:
+  struct Box {
+    double left, right, top, bottom;
+  };
+  bool hits(const Box& a) const {
+    return std::any_of(taken_.begin(), taken_.end(), [&](const Box& b) {
+      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    });
+  }
+  std::vector<Box> taken_;
+};
 
 std::string title(const std::string& plain) { return "<title>" + escape_html(plain) + "</title>"; }
 
@@ -94,7 +128,7 @@ std::string svg_lines(const LinePlot& plot) {
   const Axis x_axis = whole_axis(std::isfinite(x.low) ? x.low : 0, x.high, 10);
   Axis y_axis = nice_axis(y.low, y.high, 5);
   if (plot.y_top > 0 && y_axis.low < plot.y_top) y_axis.high = std::min(y_axis.high, plot.y_top);
-  SvgCanvas canvas(x_axis, y_axis, kHeight);
+  SvgCanvas canvas(x_axis, y_axis, kWidth, kHeight);
   draw_bands(canvas, x_axis, plot.bands);
   canvas.y_grid(plot.unit);
   canvas.x_ticks(Unit::kPlain);
@@ -117,7 +151,7 @@ std::string svg_stacked_bars(const BarPlot& plot) {
   }
   const double count = double(std::max<std::size_t>(1, plot.values.size()));
   const Axis x_axis{0, count, 1};
-  SvgCanvas canvas(x_axis, nice_axis(y.low, y.high, 5), 280);
+  SvgCanvas canvas(x_axis, nice_axis(y.low, y.high, 5), 2 * kWidth, kHeight);
   canvas.y_grid(Unit::kPlain);
   canvas.x_label(plot.x_label);
   const double slot = canvas.x(1) - canvas.x(0);
@@ -157,14 +191,15 @@ std::string svg_points(const PointPlot& plot) {
     y.add(p.y + p.y_error);
   }
   x.add(0);
-  x.high *= 1.08;  // room for the names
   const Axis x_axis = nice_axis(x.low, x.high, 6);
   const double margin = 0.08 * (y.high - y.low);
   const Axis y_axis = nice_axis(y.low - margin, y.high + margin, 5);
-  SvgCanvas canvas(x_axis, y_axis, kHeight);
+  SvgCanvas canvas(x_axis, y_axis, kWidth, kHeight);
   canvas.y_grid(plot.y_unit);
   canvas.x_ticks(plot.x_unit);
   canvas.x_label(plot.x_label);
+  PointLabels labels;
+  for (const Point& p : plot.points) labels.add_point(canvas.x(p.x), canvas.y(p.y));
   for (const Point& p : plot.points) {
     if (!std::isfinite(p.x) || !std::isfinite(p.y)) continue;
     const std::string color = series_color(p.color);
@@ -177,14 +212,12 @@ std::string svg_points(const PointPlot& plot) {
                  px(at_x) + " " + px(high) + "V" + px(low) + "M" + px(at_x - 5) + " " + px(high) +
                  "h10M" + px(at_x - 5) + " " + px(low) + "h10\"/>\n");
     }
-    canvas.add("<circle class=\"dot\" r=\"6\" style=\"fill:" + color + "\" cx=\"" + px(at_x) +
-               "\" cy=\"" + px(at_y) + "\">" +
+    canvas.add("<circle class=\"dot\" r=\"6\" style=\"fill-opacity:.8;fill:" + color + "\" cx=\"" +
+               px(at_x) + "\" cy=\"" + px(at_y) + "\">" +
                title(p.name + ": " + in_unit(p.y, plot.y_unit, (y_axis.high - y_axis.low) / 1000) +
                      " at " + in_unit(p.x, plot.x_unit, x_axis.step)) +
                "</circle>\n");
-    const bool flip = at_x > canvas.right() - 110;
-    canvas.text(flip ? at_x - 11 : at_x + 11, at_y - 8,
-                flip ? "class=\"point\" text-anchor=\"end\"" : "class=\"point\"", p.name);
+    labels.place(canvas, at_x, at_y, p.name);
   }
   return canvas.finish("Points over " + plot.x_label);
 }

@@ -38,7 +38,7 @@ struct BarPlot {
   std::vector<std::string> parts{};           // names of what is stacked
   std::vector<std::vector<double>> values{};  // [bars][parts], >= 0
 };
-std::string svg_stacked_bars(const BarPlot& plot);
+std::string svg_stacked_bars(const BarPlot& plot);  // twice as wide as the others
 
 struct Point {
   std::string name;
