@@ -23,4 +23,7 @@ std::string effective_toml(const wire::Config& config);
 // The schema as a commented TOML file: documentation, bounds and default of every key.
 std::string schema_toml();
 
+// The same as the page docs/configuration.md.
+std::string schema_markdown();
+
 }  // namespace fedqat

@@ -1,0 +1,68 @@
+#include "common/codec/bit_pack.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/check.h"
+
+namespace fedqat {
+
+std::size_t packed_size(std::size_t n, int bits) {
+  return (n * static_cast<std::size_t>(bits) + 7) / 8;
+}
+
+void pack_codes(std::span<const std::int16_t> codes, int bits, Bytes& out) {
+  FEDQAT_DCHECK(bits >= kMinCodeBits && bits <= kMaxCodeBits);
+  std::size_t at = out.size();
+  out.resize(at + packed_size(codes.size(), bits));
+  const std::uint32_t mask = (1U << bits) - 1;
+  std::uint64_t window = 0;
+  int filled = 0;
+  for (const std::int16_t code : codes) {
+    FEDQAT_DCHECK(code >= -max_code(bits) && code <= max_code(bits));
+    window |= std::uint64_t{static_cast<std::uint32_t>(code) & mask} << filled;
+    filled += bits;
+    for (; filled >= 8; filled -= 8, window >>= 8) out[at++] = static_cast<std::byte>(window & 255);
+  }
+  if (filled > 0) out[at] = static_cast<std::byte>(window & 255);
+}
+
+void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::int16_t> codes) {
+  FEDQAT_DCHECK(packed_size(first + codes.size(), bits) <= packed.size());
+  const std::size_t start = first * static_cast<std::size_t>(bits);
+  std::size_t at = start / 8;
+  std::uint64_t window = 0;
+  int filled = 0;
+  if (start % 8 != 0 && !codes.empty()) {
+    window = std::to_integer<std::uint64_t>(packed[at++]) >> (start % 8);
+    filled = 8 - static_cast<int>(start % 8);
+  }
+  const int up = 32 - bits;
+  for (std::int16_t& code : codes) {
+    for (; filled < bits; filled += 8) {
+      window |= std::to_integer<std::uint64_t>(packed[at++]) << filled;
+    }
+    const auto raised = static_cast<std::int32_t>(static_cast<std::uint32_t>(window) << up);
+    code = static_cast<std::int16_t>(raised >> up);
+    window >>= bits;
+    filled -= bits;
+  }
+}
+
+bool packed_is_valid(ByteView packed, std::size_t n, int bits) {
+  if (packed.size() != packed_size(n, bits)) return false;
+  if (bits == 8) return std::find(packed.begin(), packed.end(), std::byte{0x80}) == packed.end();
+  const std::size_t used = n * static_cast<std::size_t>(bits) % 8;
+  if (used != 0 && (std::to_integer<unsigned>(packed.back()) >> used) != 0) return false;
+  std::array<std::int16_t, 1024> block;
+  for (std::size_t first = 0; first < n; first += block.size()) {
+    const std::span codes(block.data(), std::min(block.size(), n - first));
+    unpack_codes(packed, bits, first, codes);
+    int least = 0;
+    for (const std::int16_t code : codes) least = std::min<int>(least, code);
+    if (least < -max_code(bits)) return false;
+  }
+  return true;
+}
+
+}  // namespace fedqat

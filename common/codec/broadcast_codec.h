@@ -1,0 +1,29 @@
+// The coordinator's parameters on their way to the clients.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+
+namespace fedqat {
+
+// bits 8:  per channel a binary32 scale = max|w| / 127, then one code a value, rint(w / scale), in
+//          [-127, 127]; the value is scale * code in binary32, the same on every machine
+// bits 32: binary32
+// All little-endian. The coordinator keeps fp32 masters and clients send changes against what they
+// received, so the rounding error of a broadcast is not lost but comes back in the next one.
+struct BroadcastTensor {
+  std::size_t size = 0;
+  int channels = 1;  // divides size
+  int bits = 32;
+};
+
+Bytes encode_broadcast(std::span<const BroadcastTensor> tensors, std::span<const float> params);
+
+// Any bytes: the parameters, or kCorrupt (length, scale or value not finite, code -128).
+Result<std::vector<float>> decode_broadcast(std::span<const BroadcastTensor> tensors,
+                                            ByteView bytes);
+
+}  // namespace fedqat

@@ -1,0 +1,177 @@
+#include "common/codec/update_codec.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "common/base/check.h"
+#include "common/codec/bit_pack.h"
+
+namespace fedqat {
+
+static_assert(std::endian::native == std::endian::little, "floats travel as they are in memory");
+
+namespace {
+
+// Stochastic rounding: floor(x) + [u < x - floor(x)], E = x. In double, so that the fraction is
+// exact to 2^-24, the resolution of u, at every width.
+std::int16_t round_stochastic(double x, float u) {
+  const double low = std::floor(x);
+  return static_cast<std::int16_t>(static_cast<int>(low) + (u < x - low ? 1 : 0));
+}
+
+std::uint64_t encode_tensor(const TensorGrid& grid, std::span<const float> delta, Rng& rng,
+                            std::vector<std::int16_t>& codes, Bytes& out) {
+  const double top = fedqat::max_code(grid.bits);
+  const double step = grid.step;
+  std::uint64_t clipped = 0;
+  codes.resize(delta.size());
+  for (std::size_t i = 0; i < delta.size(); ++i) {
+    const double x = static_cast<double>(delta[i]) / step;
+    clipped += std::abs(x) > top ? 1 : 0;
+    codes[i] = round_stochastic(std::clamp(x, -top, top), rng.uniform());
+  }
+  pack_codes(codes, grid.bits, out);
+  return clipped;
+}
+
+std::uint64_t encode_floats(std::span<const float> delta, Bytes& out) {
+  std::uint64_t clipped = 0;
+  const std::size_t at = out.size();
+  out.resize(at + delta.size() * sizeof(float));
+  for (std::size_t i = 0; i < delta.size(); ++i) {
+    clipped += std::abs(delta[i]) > kFixedLimit ? 1 : 0;
+    const float value = std::clamp(delta[i], -kFixedLimit, kFixedLimit);
+    std::memcpy(out.data() + at + i * sizeof(float), &value, sizeof value);
+  }
+  return clipped;
+}
+
+bool floats_are_valid(ByteView bytes) {
+  bool ok = true;
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i, sizeof value);
+    ok = ok && std::abs(value) <= kFixedLimit;  // false for NaN
+  }
+  return ok;
+}
+
+}  // namespace
+
+std::int64_t to_fixed(float value) { return std::llrint(static_cast<double>(value) / kFixedStep); }
+
+std::int64_t max_code(const TensorGrid& grid) {
+  if (grid.bits == kNotSentBits) return 0;
+  if (grid.bits == kFloatUpdateBits) return to_fixed(kFixedLimit);
+  return fedqat::max_code(grid.bits);
+}
+
+double unit(const TensorGrid& grid) {
+  return grid.bits == kFloatUpdateBits ? kFixedStep : static_cast<double>(grid.step);
+}
+
+Result<void> check_grid(std::span<const TensorGrid> grid) {
+  for (std::size_t t = 0; t < grid.size(); ++t) {
+    const int bits = grid[t].bits;
+    const bool coded = bits >= kMinCodeBits && bits <= kMaxCodeBits;
+    if (!coded && bits != kNotSentBits && bits != kFloatUpdateBits) {
+      return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) + ": " +
+                                       std::to_string(bits) +
+                                       " bits; 0, 2 to 16 or 32 can be sent"};
+    }
+    if (coded && !(std::isfinite(grid[t].step) && grid[t].step > 0)) {
+      return Error{Errc::kInvalid,
+                   "grid of tensor " + std::to_string(t) + ": step is not a positive number"};
+    }
+  }
+  return {};
+}
+
+std::size_t payload_size(const TensorGrid& tensor) { return packed_size(tensor.size, tensor.bits); }
+
+std::size_t payload_size(std::span<const TensorGrid> grid) {
+  std::size_t bytes = 0;
+  for (const TensorGrid& tensor : grid) bytes += payload_size(tensor);
+  return bytes;
+}
+
+Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<const float> delta,
+                                    Rng rng) {
+  EncodedUpdate update;
+  update.payload.reserve(payload_size(grid));
+  std::vector<std::int16_t> codes;
+  std::size_t offset = 0;
+  for (std::size_t t = 0; t < grid.size(); ++t) {
+    FEDQAT_CHECK(offset + grid[t].size <= delta.size());
+    const auto values = delta.subspan(offset, grid[t].size);
+    offset += grid[t].size;
+    float top = 0;
+    bool finite = true;
+    for (const float v : values) {
+      finite = finite && std::isfinite(v);
+      top = std::max(top, std::abs(v));
+    }
+    if (!finite) {
+      return Error{Errc::kInvalid,
+                   "update of tensor " + std::to_string(t) +
+                       " is not finite: training diverged; lower the learning rate"};
+    }
+    update.max_abs.push_back(top);
+    if (grid[t].bits == kNotSentBits) continue;
+    update.clipped += grid[t].bits == kFloatUpdateBits
+                          ? encode_floats(values, update.payload)
+                          : encode_tensor(grid[t], values, rng, codes, update.payload);
+  }
+  FEDQAT_CHECK(offset == delta.size());
+  return update;
+}
+
+Result<void> check_payload(std::span<const TensorGrid> grid, ByteView payload) {
+  if (payload.size() != payload_size(grid)) {
+    return Error{Errc::kCorrupt, "update has " + std::to_string(payload.size()) +
+                                     " bytes, its grid takes " +
+                                     std::to_string(payload_size(grid))};
+  }
+  std::size_t at = 0;
+  for (std::size_t t = 0; t < grid.size(); ++t) {
+    const ByteView bytes = payload.subspan(at, payload_size(grid[t]));
+    at += bytes.size();
+    if (grid[t].bits == kNotSentBits) continue;
+    const bool ok = grid[t].bits == kFloatUpdateBits
+                        ? floats_are_valid(bytes)
+                        : packed_is_valid(bytes, grid[t].size, grid[t].bits);
+    if (!ok) {
+      return Error{Errc::kCorrupt,
+                   "update of tensor " + std::to_string(t) + " has a value out of range"};
+    }
+  }
+  return {};
+}
+
+Result<std::vector<float>> decode_update(std::span<const TensorGrid> grid, ByteView payload) {
+  if (auto ok = check_payload(grid, payload); !ok) return ok.error();
+  std::vector<float> delta;
+  std::vector<std::int16_t> codes;
+  std::size_t at = 0;
+  for (const TensorGrid& tensor : grid) {
+    const ByteView bytes = payload.subspan(at, payload_size(tensor));
+    at += bytes.size();
+    const std::size_t first = delta.size();
+    delta.resize(first + tensor.size, 0.0F);
+    if (tensor.bits == kNotSentBits || tensor.size == 0) continue;
+    if (tensor.bits == kFloatUpdateBits) {
+      std::memcpy(delta.data() + first, bytes.data(), bytes.size());
+      continue;
+    }
+    codes.resize(tensor.size);
+    unpack_codes(bytes, tensor.bits, 0, codes);
+    for (std::size_t i = 0; i < tensor.size; ++i) {
+      delta[first + i] = tensor.step * static_cast<float>(codes[i]);
+    }
+  }
+  return delta;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,64 @@
+// A client's update as integers on the round's common grid. Every client of a round uses one step
+// for a tensor, so the coordinator adds codes without decoding them (coordinator/aggregator.h).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/base/rng.h"
+
+namespace fedqat {
+
+// value = step * code, code in [-(2^(bits-1) - 1), 2^(bits-1) - 1].
+//   bits 2..16: codes by stochastic rounding, packed (bit_pack.h)
+//   bits 32:    IEEE binary32, little-endian; |value| <= kFixedLimit
+//   bits 0:     not sent, every value is 0
+struct TensorGrid {
+  std::size_t size = 0;  // elements
+  int bits = 0;
+  float step = 1;  // finite, > 0; unused at bits 0 and 32
+  bool operator==(const TensorGrid&) const = default;
+};
+using UpdateGrid = std::vector<TensorGrid>;
+
+inline constexpr int kNotSentBits = 0;
+inline constexpr int kFloatUpdateBits = 32;
+
+// fp32 values enter the exact sum as rint(value / kFixedStep). With |value| <= kFixedLimit a sum of
+// total weight 2^25 - 1 stays below 2^63.
+inline constexpr double kFixedStep = 0x1p-30;
+inline constexpr float kFixedLimit = 256;
+std::int64_t to_fixed(float value);
+
+// Greatest |code| a tensor of this grid can contribute to the sum, and what one unit is worth.
+std::int64_t max_code(const TensorGrid& grid);
+double unit(const TensorGrid& grid);
+
+// kInvalid: bits other than the above, a step that is not finite and positive.
+Result<void> check_grid(std::span<const TensorGrid> grid);
+
+// Bytes of a payload: the tensors one after the other, each from a byte boundary.
+std::size_t payload_size(std::span<const TensorGrid> grid);
+std::size_t payload_size(const TensorGrid& tensor);
+
+struct EncodedUpdate {
+  Bytes payload;
+  std::uint64_t clipped = 0;   // values beyond their grid, sent as its end
+  std::vector<float> max_abs;  // [tensors] before clipping: next round's grid follows from it
+};
+
+// delta has the elements of all tensors in order. Unbiased inside the grid: the expected value of
+// step * code is delta. kInvalid: a value that is not finite (training diverged).
+Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<const float> delta,
+                                    Rng rng);
+
+// Any bytes: ok, or kCorrupt (length, a code or a float out of range, set padding bits).
+Result<void> check_payload(std::span<const TensorGrid> grid, ByteView payload);
+
+// The values of a payload that check_payload() admits; otherwise its error.
+Result<std::vector<float>> decode_update(std::span<const TensorGrid> grid, ByteView payload);
+
+}  // namespace fedqat

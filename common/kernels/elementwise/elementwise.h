@@ -1,0 +1,62 @@
+// The passes between matrix products: quantize, requantize, and their straight-through gradients.
+//
+// One source (elementwise_body.inc) compiled for each instruction set; no pass fuses, reorders or
+// approximates, so all give the same bits. Matrices are [rows, width] without gaps; per-column
+// parameters are [width]. Callers with few channels repeat the channels' parameters and join rows,
+// so that width fills vectors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "common/base/isa.h"
+
+namespace fedqat::kernels {
+
+// An output grid, docs/numerics.md: code = clamp(rint(t) + zero, low, high).
+struct OutputGrid {
+  std::int32_t zero;  // low <= zero <= high unless ReLU lifts low to zero
+  std::int32_t low, high;
+};
+
+struct ElementwiseKernels {
+  const char* name;
+  Isa isa;
+
+  // t = float(acc) * mult[column]; y = code of t.
+  void (*requantize)(const std::int32_t* acc, std::ptrdiff_t rows, int width, const float* mult,
+                     const OutputGrid& grid, std::uint8_t* y);
+
+  // Straight-through estimator of the above, LSQ's regions [Esser20] eq. 3:
+  // inside = low < t + zero < high; dv = inside ? dy : 0; dbias[col] += dv;
+  // dscale[col] += dy * (rint(clamp(t)) - (inside ? t : 0)).
+  void (*requantize_backward)(const std::int32_t* acc, const float* dy, std::ptrdiff_t rows,
+                              int width, const float* mult, const OutputGrid& grid, float* dv,
+                              float* dbias, float* dscale);
+
+  // Symmetric codes: codes = rint(clamp(w / scale[row], -q, q)); w_hat = codes * scale[row].
+  void (*quantize_weights)(const float* w, int rows, int width, const float* scale, int q,
+                           std::int8_t* codes, float* w_hat);
+
+  // dw enters as the gradient of x_scale * w_hat (a sum over input codes) and leaves as that of w;
+  // dscale[row] = sum over the row of g * (rint(clamp(t)) - (inside ? t : 0)), t = w / scale,
+  // g = dw * x_scale; sums run in 16 lanes, then over the lanes in order.
+  void (*weights_backward)(const float* w, int rows, int width, const float* scale, int q,
+                           float x_scale, float* dw, float* dscale);
+
+  // fp32 layers: y = max(y + bias[col], floor), floor 0 for ReLU, else -inf.
+  void (*add_bias)(float* y, std::ptrdiff_t rows, int width, const float* bias, float floor);
+  // dv = y > floor ? dy : 0; dbias[col] += dv.
+  void (*bias_backward)(const float* y, const float* dy, std::ptrdiff_t rows, int width,
+                        float floor, float* dv, float* dbias);
+
+  // real = scale * float(code - zero).
+  void (*dequantize)(const std::uint8_t* codes, std::ptrdiff_t n, float scale, std::int32_t zero,
+                     float* real);
+};
+
+std::span<const ElementwiseKernels> elementwise_kernels();  // best first
+const ElementwiseKernels& elementwise();                    // best for this machine
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,12 @@
+#include "common/kernels/elementwise/elementwise_tables.h"
+
+namespace fedqat::kernels {
+namespace {
+#include "common/kernels/elementwise/elementwise_body.inc"
+}  // namespace
+
+const ElementwiseKernels kElementwiseAvx512 = {
+    "avx512",         Isa::kAvx512Vnni, requantize,    requantize_backward, quantize_weights,
+    weights_backward, add_bias,         bias_backward, dequantize};
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,12 @@
+#include "common/kernels/elementwise/elementwise_tables.h"
+
+namespace fedqat::kernels {
+namespace {
+#include "common/kernels/elementwise/elementwise_body.inc"
+}  // namespace
+
+const ElementwiseKernels kElementwiseScalar = {
+    "scalar",         Isa::kScalar, requantize,    requantize_backward, quantize_weights,
+    weights_backward, add_bias,     bias_backward, dequantize};
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,30 @@
+// Convolution as a matrix product: windows of an image laid out as rows, and back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fedqat::kernels {
+
+// An image [h, w, c], window [kh, kw], same padding on all sides.
+struct Window {
+  int h, w, c;
+  int kh, kw, stride, padding;
+  int out_h() const { return (h + 2 * padding - kh) / stride + 1; }
+  int out_w() const { return (w + 2 * padding - kw) / stride + 1; }
+  int depth() const { return kh * kw * c; }
+};
+
+// patches[oy * out_w + ox, (ky * kw + kx) * c + ch] =
+//     x[oy * stride + ky - padding, ox * stride + kx - padding, ch], or `outside` beyond the edge.
+// patches has out_h * out_w rows, ld >= depth() elements apart. Up to 63 bytes behind the last
+// written element and behind x are touched: both need the slack of Buffer. What lies between
+// depth() and ld is undefined.
+void im2col(const Window& window, const std::uint8_t* x, std::uint8_t outside,
+            std::uint8_t* patches, std::ptrdiff_t ld);
+void im2col(const Window& window, const float* x, float outside, float* patches, std::ptrdiff_t ld);
+
+// The adjoint: dx[...] += every patch element that was copied from there. dx [h, w, c].
+void col2im(const Window& window, const float* dpatches, std::ptrdiff_t ld, float* dx);
+
+}  // namespace fedqat::kernels

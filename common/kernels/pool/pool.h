@@ -1,0 +1,24 @@
+// Pooling over windows of an image [h, w, c] -> [out_h, out_w, c]; windows lie inside the image.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/kernels/im2col/im2col.h"
+
+namespace fedqat::kernels {
+
+// y = max over the window; which = position of the first maximum, ky * kw + kx (kh * kw <= 256).
+void max_pool(const Window& window, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which);
+void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which);
+// dx[position of the maximum] += dy.
+void max_pool_backward(const Window& window, const float* dy, const std::uint8_t* which, float* dx);
+
+// y = sum over the window of x - zero; exact.
+void sum_pool(const Window& window, const std::uint8_t* x, std::int32_t zero, std::int32_t* y);
+// y = (sum over the window, rows then columns, of x) / (kh * kw).
+void mean_pool(const Window& window, const float* x, float* y);
+// dx += dy / (kh * kw) over the window.
+void mean_pool_backward(const Window& window, const float* dy, float* dx);
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,12 @@
+// The kernels of the other files in this folder, for qgemm.cc alone.
+#pragma once
+
+#include "common/kernels/qgemm/qgemm.h"
+
+namespace fedqat::kernels {
+
+extern const QgemmKernel kQgemmScalar;
+extern const QgemmKernel kQgemmAvx2;
+extern const QgemmKernel kQgemmAvx512Vnni;
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,20 @@
+#include "common/wire/config.h"
+
+#include "common/wire/config_checks.h"
+#include "common/wire/toml_reader.h"
+
+namespace fedqat {
+
+Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
+                                  std::span<const std::string> overrides) {
+  wire::Config config;
+  Places places;
+  if (auto r = read_toml(toml, file, config, places); !r) return r.error();
+  for (const std::string& assignment : overrides) {
+    if (auto r = read_override(assignment, config, places); !r) return r.error();
+  }
+  if (auto r = check_config(config, file, places); !r) return r.error();
+  return config;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,157 @@
+#include "common/wire/config_checks.h"
+
+#include <string>
+#include <vector>
+
+#include "common/wire/schema.h"
+
+namespace fedqat {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using wire::Config;
+using wire::LayerConfig;
+
+bool is_width(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == 32; }
+bool is_quantized(const Config& c) { return c.quant().weight_bits() != 32; }
+
+struct Check {
+  std::vector<const char*> keys;  // shown with their values
+  bool (*holds)(const Config&);
+  const char* rule;
+  const char* remedy;
+};
+
+const std::vector<Check>& checks() {
+  static const std::vector<Check> table = {
+      {{"quant.weight_bits"},
+       [](const Config& c) { return is_width(c.quant().weight_bits()); },
+       "weights have 2 to 8 bits, or 32 for fp32",
+       "use 8"},
+      {{"quant.activation_bits"},
+       [](const Config& c) { return is_width(c.quant().activation_bits()); },
+       "activations have 2 to 8 bits, or 32 for fp32",
+       "use 8"},
+      {{"quant.weight_bits", "quant.activation_bits"},
+       [](const Config& c) {
+         return (c.quant().weight_bits() == 32) == (c.quant().activation_bits() == 32);
+       },
+       "fp32 is for weights and activations together",
+       "set both to 32, or both to 2 to 8"},
+      {{"codec.uplink_bits"},
+       [](const Config& c) { return is_width(c.codec().uplink_bits()); },
+       "an update has 2 to 8 bits a weight, or 32 for fp32",
+       "use 8"},
+      {{"codec.downlink_bits"},
+       [](const Config& c) {
+         return c.codec().downlink_bits() == 8 || c.codec().downlink_bits() == 32;
+       },
+       "the broadcast model has 8 bits a weight, or 32 for fp32",
+       "use 8"},
+      {{"quant.warmup_rounds", "quant.freeze_rounds", "run.rounds"},
+       [](const Config& c) {
+         return !is_quantized(c) ||
+                std::uint64_t{c.quant().warmup_rounds()} + c.quant().freeze_rounds() <
+                    c.run().rounds();
+       },
+       "warm-up and freeze together must leave at least one round in which scales are learnt",
+       "raise run.rounds, or lower quant.warmup_rounds or quant.freeze_rounds"},
+      {{"round.clients", "partition.clients"},
+       [](const Config& c) {
+         return c.partition().kind() == "natural" || c.round().clients() <= c.partition().clients();
+       },
+       "a round cannot have more clients than there are",
+       "lower round.clients or raise partition.clients"},
+      {{"sim.dropout"},
+       [](const Config& c) { return c.sim().dropout() < 1; },
+       "if every client drops out, no round ever ends",
+       "use less than 1"},
+      {{"client.final_learning_rate", "client.learning_rate"},
+       [](const Config& c) {
+         return c.client().final_learning_rate() <= c.client().learning_rate();
+       },
+       "the learning rate falls from the one to the other",
+       "lower client.final_learning_rate; 0 keeps client.learning_rate"},
+  };
+  return table;
+}
+
+// Which keys each operation has. `kernel` also stands for kernel_h with kernel_w.
+struct LayerKeys {
+  const char* op;
+  bool units, kernel, stride, padding;
+  int inputs;
+};
+constexpr LayerKeys kLayerKeys[] = {
+    {"dense", true, false, false, false, 1},   {"conv2d", true, true, true, true, 1},
+    {"max_pool", false, true, true, false, 1}, {"avg_pool", false, true, true, false, 1},
+    {"relu", false, false, false, false, 1},   {"flatten", false, false, false, false, 1},
+    {"add", false, false, false, false, 2},
+};
+
+std::string layer_fault(const LayerConfig& layer) {
+  if (!layer.has_op()) {
+    return "a layer needs an operation; add op = \"dense\" or another";
+  }
+  for (const LayerKeys& keys : kLayerKeys) {
+    if (layer.op() != keys.op) continue;
+    const std::string op = layer.op();
+    const bool sized = layer.has_kernel_h() || layer.has_kernel_w();
+    if (keys.units && !layer.has_units()) return op + " needs the key units; add units = 10";
+    if (!keys.units && layer.has_units()) return op + " has no key units; remove it";
+    if (keys.kernel && !layer.has_kernel() && !(layer.has_kernel_h() && layer.has_kernel_w())) {
+      return op + " needs the key kernel; add kernel = 2, or both kernel_h and kernel_w";
+    }
+    if (!keys.kernel && (layer.has_kernel() || sized)) return op + " has no kernel; remove it";
+    if (!keys.stride && layer.has_stride()) return op + " has no key stride; remove it";
+    if (!keys.padding && layer.has_padding()) return op + " has no key padding; remove it";
+    const int given = layer.inputs_size();
+    if (given != keys.inputs && !(given == 0 && keys.inputs == 1)) {
+      return op + " reads " + std::to_string(keys.inputs) + " layer(s), inputs names " +
+             std::to_string(given) + "; list " + std::to_string(keys.inputs);
+    }
+  }
+  return {};
+}
+
+std::string shown_value(const Config& config, std::string_view name) {
+  const std::size_t dot = name.find('.');
+  const FieldDescriptor& table =
+      *Config::descriptor()->FindFieldByName(std::string(name.substr(0, dot)));
+  const Message& section = config.GetReflection()->GetMessage(config, &table);
+  const FieldDescriptor& key =
+      *section.GetDescriptor()->FindFieldByName(std::string(name.substr(dot + 1)));
+  return std::string(name) + " = " + key_value(section, key);
+}
+
+std::string place_of(const std::vector<const char*>& keys, std::string_view file,
+                     const Places& places) {
+  for (const char* key : keys) {
+    if (const auto it = places.find(key); it != places.end()) return it->second;
+  }
+  return std::string(file);
+}
+
+}  // namespace
+
+Result<void> check_config(const Config& config, std::string_view file, const Places& places) {
+  for (const Check& check : checks()) {
+    if (check.holds(config)) continue;
+    std::string what = place_of(check.keys, file, places) + ": ";
+    for (const char* key : check.keys) {
+      what += (key == check.keys.front() ? "" : ", ") + shown_value(config, key);
+    }
+    return Error{Errc::kInvalid, what + ": " + check.rule + "; " + check.remedy};
+  }
+  for (int i = 0; i < config.model().layers_size(); ++i) {
+    const std::string fault = layer_fault(config.model().layers(i));
+    if (fault.empty()) continue;
+    const std::string name = "model.layers[" + std::to_string(i) + "]";
+    return Error{Errc::kInvalid,
+                 place_of({name.c_str()}, file, places) + ": " + name + ": " + fault};
+  }
+  return {};
+}
+
+}  // namespace fedqat

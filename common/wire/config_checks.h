@@ -1,0 +1,15 @@
+// What keys demand of each other, after each was checked by itself.
+#pragma once
+
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/wire/config.pb.h"
+#include "common/wire/toml_reader.h"
+
+namespace fedqat {
+
+// kInvalid with the place of the first key involved that was given, or `file` where none was.
+Result<void> check_config(const wire::Config& config, std::string_view file, const Places& places);
+
+}  // namespace fedqat

@@ -1,0 +1,166 @@
+// The messages of the protocol as plain values (docs/protocol.md). Decoders take any bytes; what
+// they return is inside the bounds given here, or the error (kCorrupt, kInvalid) names the field.
+// What depends on the network (number of tensors, payload size) is for the receiver to check.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/crypto/sha256.h"
+#include "common/quant/histogram.h"
+#include "common/wire/network_spec.h"
+
+namespace fedqat {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+// Data of a chunk; leaves room for everything else in a frame.
+inline constexpr std::size_t kChunkBytes = std::size_t{768} << 10;
+
+inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client
+inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
+inline constexpr std::uint64_t kMaxBinCount = 1ULL << 40;  // of a histogram: merging 2^20 is safe
+inline constexpr std::size_t kMaxTensors = 1U << 16;       // and steps
+inline constexpr double kLossUnit = 0x1p-20;               // of UpdateStats::loss
+
+// On the wire: never renumbered.
+enum class Phase : std::uint8_t {
+  kFloat = 1,      // a run that is never quantized
+  kWarmup = 2,     // fp32 before the scales are learnt
+  kObserve = 3,    // last warm-up round: clients also send histograms
+  kQuantized = 4,  // integers, scales move
+  kFrozen = 5,     // integers, scales stand still
+};
+std::string_view phase_name(Phase phase);  // "fp32", "warmup"... as in reports
+
+// ---- requests
+
+struct CheckIn {
+  std::uint32_t protocol = kProtocolVersion;
+};
+
+struct FetchNetwork {
+  std::uint64_t run = 0;
+};
+
+struct FetchModel {
+  std::uint64_t run = 0;
+  std::uint64_t version = 0;
+  std::uint32_t chunk = 0;
+};
+
+struct UpdateStats {
+  std::uint32_t samples = 0;              // 1..kMaxSamples: the update's weight in the mean
+  std::uint64_t seen = 0;                 // >= samples, < 2^40
+  std::uint64_t loss = 0;                 // summed over seen in kLossUnit, < 2^60
+  std::uint64_t clipped = 0;              // < 2^40
+  std::vector<float> max_abs;             // finite, >= 0
+  std::vector<Log2Histogram> histograms;  // counts <= kMaxBinCount
+};
+Bytes encode_stats(const UpdateStats& stats);
+Result<UpdateStats> decode_stats(ByteView bytes);
+
+struct UploadUpdate {
+  std::uint64_t run = 0;
+  std::uint32_t round = 0;
+  std::uint64_t version = 0;
+  Digest sha256{};  // of payload, then stats
+  std::uint64_t payload_size = 0;
+  std::uint64_t offset = 0;  // offset + data.size() <= payload_size
+  Bytes data;
+  Bytes stats;  // encode_stats(); with the last chunk, else empty
+
+  bool last() const { return offset + data.size() == payload_size; }
+};
+
+using Request = std::variant<CheckIn, FetchNetwork, FetchModel, UploadUpdate>;
+Bytes encode_request(const Request& request);  // a whole frame
+Result<Request> decode_request(ByteView frame);
+
+// ---- replies
+
+struct GridSpec {
+  int bits = 0;  // as TensorGrid
+  float step = 1;
+  bool operator==(const GridSpec&) const = default;
+};
+
+// What a client does in one round.
+struct LocalTraining {
+  std::uint32_t epochs = 1;     // 1..1000
+  std::uint32_t batch = 32;     // 1..4096
+  float learning_rate = 0.05F;  // this one and those below: finite, >= 0
+  float momentum = 0;           // < 1
+  float weight_decay = 0;
+  float prox_mu = 0;
+  float scale_learning_rate = 0;          // factor on learning_rate; 0: scales stand still
+  std::uint32_t calibration_samples = 0;  // 0: no histograms
+};
+
+struct Task {
+  std::uint64_t run = 0;
+  std::uint32_t round = 0;  // from 1
+  std::uint64_t version = 0;
+  Digest config_hash{};
+  Digest model_sha256{};
+  std::uint64_t model_size = 0;
+  Phase phase = Phase::kFloat;
+  std::uint32_t client = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t deadline_ms = 0;  // from the reply on
+  LocalTraining training;
+  std::vector<GridSpec> grid;
+};
+
+struct RetryLater {};
+
+struct ModelChunk {
+  std::uint64_t version = 0;
+  std::uint32_t chunk = 0;
+  std::uint32_t chunks = 0;  // > chunk
+  Digest sha256{};
+  Bytes data;
+};
+
+struct Ack {
+  std::uint64_t run = 0;
+  std::uint32_t round = 0;
+  std::uint64_t received = 0;
+  bool complete = false;
+};
+
+// On the wire: never renumbered.
+enum class RefusalCode : std::uint8_t {
+  kMalformed = 1,  // the request does not parse
+  kProtocol = 2,   // a protocol version that is not spoken here
+  kWrongRun = 3,
+  kWrongRound = 4,     // not open, never was
+  kWrongVersion = 5,   // trained on another model
+  kLate = 6,           // the round is closed
+  kNotInvited = 7,     // no task was given to this client
+  kConflict = 8,       // this client's update of the round is already there, and is another one
+  kInvalidUpdate = 9,  // shapes, ranges, hash
+  kUnknownModel = 10,  // version or chunk that is not kept
+  kFinished = 11,      // the run is over
+};
+std::string_view refusal_name(RefusalCode code);
+
+struct Refusal {
+  RefusalCode code = RefusalCode::kMalformed;
+  std::string text;
+};
+
+using ReplyBody = std::variant<Task, RetryLater, NetworkSpec, ModelChunk, Ack, Refusal>;
+struct Reply {
+  std::uint32_t retry_after_ms = 0;
+  ReplyBody body = RetryLater{};
+};
+Bytes encode_reply(const Reply& reply);  // a whole frame
+Result<Reply> decode_reply(ByteView frame);
+
+}  // namespace fedqat

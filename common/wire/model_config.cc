@@ -1,0 +1,67 @@
+#include "common/wire/model_config.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace fedqat {
+namespace {
+
+int as_int(std::uint32_t v) { return static_cast<int>(v); }
+
+void take_window(const wire::LayerConfig& layer, NodeSpec& node) {
+  const bool pool = node.op == Op::kMaxPool || node.op == Op::kAvgPool;
+  if (!pool && node.op != Op::kConv2d) return;
+  node.kernel_h = as_int(layer.has_kernel_h() ? layer.kernel_h() : layer.kernel());
+  node.kernel_w = as_int(layer.has_kernel_w() ? layer.kernel_w() : layer.kernel());
+  node.stride = as_int(layer.stride());
+  if (pool && !layer.has_stride()) node.stride = node.kernel_h;
+  node.padding = as_int(layer.padding());
+}
+
+Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape& shape,
+                                    int classes) {
+  ModelSpec spec{config.name(), shape, classes, {}};
+  spec.nodes.push_back({.name = "input"});
+  std::unordered_map<std::string, int> index = {{"input", 0}};
+  for (const wire::LayerConfig& layer : config.layers()) {
+    const int position = static_cast<int>(spec.nodes.size());
+    const auto op = parse_op(layer.op());
+    if (!op) return at("model.layers[" + std::to_string(position - 1) + "].op", op.error());
+    NodeSpec node;
+    node.op = *op;
+    node.name = layer.has_name() ? layer.name() : layer.op() + std::to_string(position);
+    const std::string where = "model.layers '" + node.name + "'";
+    if (!index.emplace(node.name, position).second) {
+      return Error{Errc::kInvalid, where + ": the name is taken; give each layer its own"};
+    }
+    for (const std::string& input : layer.inputs()) {
+      const auto found = index.find(input);
+      if (found == index.end() || found->second == position) {
+        return Error{Errc::kInvalid, where + ": reads '" + input + "', which is no earlier layer"};
+      }
+      node.inputs.push_back(found->second);
+    }
+    if (node.inputs.empty()) node.inputs.push_back(position - 1);
+    node.units = as_int(layer.units());
+    take_window(layer, node);
+    spec.nodes.push_back(std::move(node));
+  }
+  if (auto shapes = infer_shapes(spec); !shapes) return at("model", shapes.error());
+  return spec;
+}
+
+}  // namespace
+
+Result<NetworkSpec> network_from_config(const wire::Config& config, const Shape& shape, int classes,
+                                        const InputGrid& input) {
+  auto model = config.model().layers().empty()
+                   ? model_from_zoo(config.model().name(), shape, classes)
+                   : model_from_layers(config.model(), shape, classes);
+  if (!model) return model.error();
+  const wire::QuantConfig& q = config.quant();
+  const QuantSpec quant{as_int(q.weight_bits()), as_int(q.activation_bits()),
+                        as_int(q.edge_bits())};
+  return NetworkSpec{std::move(*model), quant, input};
+}
+
+}  // namespace fedqat

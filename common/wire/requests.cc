@@ -1,0 +1,139 @@
+#include <algorithm>
+
+#include "common/wire/frame.h"
+#include "common/wire/message_fields.h"
+#include "common/wire/messages.h"
+#include "common/wire/protocol.pb.h"
+
+namespace fedqat {
+namespace {
+
+constexpr std::uint64_t kMaxSeen = 1ULL << 40;
+constexpr std::uint64_t kMaxLoss = 1ULL << 60;
+
+using Bins = std::array<std::uint64_t, Log2Histogram::kBins>;
+using ProtoBins = google::protobuf::RepeatedField<std::uint64_t>;
+
+void put_bins(const Bins& bins, ProtoBins& out) {
+  std::size_t used = bins.size();
+  while (used > 0 && bins[used - 1] == 0) --used;
+  for (std::size_t j = 0; j < used; ++j) out.Add(bins[j]);
+}
+
+bool take_bins(const ProtoBins& in, Bins& bins) {
+  if (static_cast<std::size_t>(in.size()) > bins.size()) return false;
+  std::copy(in.begin(), in.end(), bins.begin());
+  return std::all_of(in.begin(), in.end(), [](std::uint64_t n) { return n <= kMaxBinCount; });
+}
+
+void put(const CheckIn& m, wire::Request& out) { out.mutable_check_in()->set_protocol(m.protocol); }
+void put(const FetchNetwork& m, wire::Request& out) { out.mutable_fetch_network()->set_run(m.run); }
+void put(const FetchModel& m, wire::Request& out) {
+  auto& p = *out.mutable_fetch_model();
+  p.set_run(m.run);
+  p.set_version(m.version);
+  p.set_chunk(m.chunk);
+}
+void put(const UploadUpdate& m, wire::Request& out) {
+  auto& p = *out.mutable_upload_update();
+  p.set_run(m.run);
+  p.set_round(m.round);
+  p.set_version(m.version);
+  p.set_sha256(text_of(m.sha256));
+  p.set_payload_size(m.payload_size);
+  p.set_offset(m.offset);
+  p.set_data(text_of(m.data));
+  p.set_stats(text_of(m.stats));
+}
+
+Result<Request> take(const wire::UploadUpdateProto& p) {
+  const auto sha256 = digest_of(p.sha256());
+  if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
+  if (p.payload_size() > kMaxPayload) return bad_field("upload_update.payload_size", "is too big");
+  if (p.data().size() > kChunkBytes) return bad_field("upload_update.data", "is too big");
+  if (p.offset() > p.payload_size() || p.data().size() > p.payload_size() - p.offset()) {
+    return bad_field("upload_update.offset", "is beyond the payload");
+  }
+  UploadUpdate m{p.run(),          p.round(),  p.version(),        *sha256,
+                 p.payload_size(), p.offset(), bytes_of(p.data()), bytes_of(p.stats())};
+  if (m.last() == m.stats.empty()) {
+    return bad_field("upload_update.stats", "must come with the last chunk and with no other");
+  }
+  return Request(std::move(m));
+}
+
+}  // namespace
+
+Bytes encode_stats(const UpdateStats& stats) {
+  wire::UpdateStatsProto p;
+  p.set_samples(stats.samples);
+  p.set_seen(stats.seen);
+  p.set_loss(stats.loss);
+  p.set_clipped(stats.clipped);
+  for (const float v : stats.max_abs) p.add_max_abs(v);
+  for (const Log2Histogram& h : stats.histograms) {
+    auto& out = *p.add_histograms();
+    out.set_zeros(h.zeros);
+    put_bins(h.positive, *out.mutable_positive());
+    put_bins(h.negative, *out.mutable_negative());
+  }
+  return serialize(p);
+}
+
+Result<UpdateStats> decode_stats(ByteView bytes) {
+  wire::UpdateStatsProto p;
+  if (auto ok = parse(bytes, p); !ok) return ok.error();
+  if (p.samples() < 1 || p.samples() > kMaxSamples)
+    return bad_field("stats.samples", "is not in 1..2^24");
+  if (p.seen() < p.samples() || p.seen() >= kMaxSeen)
+    return bad_field("stats.seen", "is out of range");
+  if (p.loss() >= kMaxLoss) return bad_field("stats.loss", "is out of range");
+  if (p.clipped() >= kMaxSeen) return bad_field("stats.clipped", "is out of range");
+  const auto too_many = [](int n) { return static_cast<std::size_t>(n) > kMaxTensors; };
+  if (too_many(p.max_abs_size())) return bad_field("stats.max_abs", "has too many values");
+  if (too_many(p.histograms_size())) return bad_field("stats.histograms", "are too many");
+  UpdateStats stats{p.samples(), p.seen(), p.loss(), p.clipped(), {}, {}};
+  for (const float v : p.max_abs()) {
+    if (!std::isfinite(v) || v < 0)
+      return bad_field("stats.max_abs", "has a value that is not a size");
+    stats.max_abs.push_back(v);
+  }
+  stats.histograms.resize(static_cast<std::size_t>(p.histograms_size()));
+  for (int i = 0; i < p.histograms_size(); ++i) {
+    const auto& in = p.histograms(i);
+    Log2Histogram& h = stats.histograms[static_cast<std::size_t>(i)];
+    h.zeros = in.zeros();
+    if (h.zeros > kMaxBinCount || !take_bins(in.positive(), h.positive) ||
+        !take_bins(in.negative(), h.negative)) {
+      return bad_field("stats.histograms", "have too many bins or a count above 2^40");
+    }
+  }
+  return stats;
+}
+
+Bytes encode_request(const Request& request) {
+  wire::Request out;
+  std::visit([&](const auto& m) { put(m, out); }, request);
+  return make_frame(out);
+}
+
+Result<Request> decode_request(ByteView frame) {
+  wire::Request p;
+  if (auto ok = parse_frame(frame, p); !ok) return ok.error();
+  switch (p.kind_case()) {
+    case wire::Request::kCheckIn:
+      return Request(CheckIn{p.check_in().protocol()});
+    case wire::Request::kFetchNetwork:
+      return Request(FetchNetwork{p.fetch_network().run()});
+    case wire::Request::kFetchModel:
+      return Request(
+          FetchModel{p.fetch_model().run(), p.fetch_model().version(), p.fetch_model().chunk()});
+    case wire::Request::kUploadUpdate:
+      return take(p.upload_update());
+    case wire::Request::KIND_NOT_SET:
+      break;
+  }
+  return bad_field("request", "is of no known kind");
+}
+
+}  // namespace fedqat

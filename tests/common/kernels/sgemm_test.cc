@@ -1,0 +1,91 @@
+#include "common/kernels/sgemm/sgemm.h"
+
+#include <Eigen/Core>
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "common/base/rng.h"
+#include "common/tensor/buffer.h"
+
+using namespace fedqat;
+using namespace fedqat::kernels;
+
+namespace {
+
+Buffer<float> random_floats(std::size_t n, std::uint64_t seed) {
+  Rng rng({.seed = seed});
+  Buffer<float> x(n);
+  for (auto& v : x.span()) v = static_cast<float>(rng.normal());
+  return x;
+}
+
+void check_all_kernels(int m, int n, int k, bool a_transposed, bool b_transposed, bool codes,
+                       bool accumulate) {
+  const auto a = random_floats(static_cast<std::size_t>(m * k), 1);
+  const auto b = random_floats(static_cast<std::size_t>(n * k), 2);
+  const auto c0 = random_floats(static_cast<std::size_t>(m * n), 3);
+  Buffer<std::uint8_t> b_codes(static_cast<std::size_t>(n * k));
+  Rng rng({.seed = 4});
+  for (auto& x : b_codes.span()) x = static_cast<std::uint8_t>(rng.below(256));
+  Buffer<float> scratch(kSgemmScratch);
+  const auto run = [&](auto kernel) {
+    Buffer<float> c(c0.size());
+    std::memcpy(c.data(), c0.data(), c0.size() * sizeof(float));
+    SgemmArgs g{};
+    g.m = m;
+    g.n = n;
+    g.k = k;
+    g.a = a.data();
+    g.a_row = a_transposed ? 1 : k;
+    g.a_col = a_transposed ? m : 1;
+    g.b = codes ? nullptr : b.data();
+    g.b_codes = codes ? b_codes.data() : nullptr;
+    g.b_zero = 17;
+    g.b_row = b_transposed ? 1 : n;
+    g.b_col = b_transposed ? k : 1;
+    g.c = c.data();
+    g.ldc = n;
+    g.accumulate = accumulate;
+    g.scratch = scratch.data();
+    kernel(g);
+    return c;
+  };
+  const auto expected = run(sgemm_reference);
+  for (const SgemmKernel& kernel : sgemm_kernels()) {
+    if (!cpu_has(kernel.isa)) continue;
+    const auto got = run(kernel.run);
+    INFO(kernel.name << " m=" << m << " n=" << n << " k=" << k);
+    CHECK(std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sgemm: every kernel gives the bits of the plain chain of multiply-adds") {
+  int turn = 0;
+  for (const int m : {1, 5, 6, 7, 12, 13, 30}) {
+    for (const int n : {1, 6, 8, 15, 16, 17, 32, 33, 70}) {
+      for (const int k : {1, 2, 25, 64}) {
+        ++turn;
+        check_all_kernels(m, n, k, turn & 1, turn & 2, turn & 4, turn & 8);
+      }
+    }
+  }
+  check_all_kernels(200, 10, 600, true, false, true, false);
+  check_all_kernels(9, 300, 513, false, true, false, true);
+}
+
+TEST_CASE("sgemm: agrees with Eigen within the rounding error of the sum") {
+  const int m = 37, n = 41, k = 300;
+  const auto a = random_floats(static_cast<std::size_t>(m * k), 1);
+  const auto b = random_floats(static_cast<std::size_t>(n * k), 2);
+  Buffer<float> c(static_cast<std::size_t>(m * n)), scratch(kSgemmScratch);
+  sgemm_kernel().run(
+      {m, n, k, a.data(), k, 1, b.data(), nullptr, 0, n, 1, c.data(), n, false, scratch.data()});
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::Map<const Matrix> am(a.data(), m, k), bm(b.data(), k, n), cm(c.data(), m, n);
+  const Matrix expected = am * bm;
+  // |error| <= k * eps * |a| |b| for each side.
+  const Matrix bound = 2.0F * k * 6e-8F * (am.cwiseAbs() * bm.cwiseAbs());
+  CHECK(((cm - expected).cwiseAbs().array() <= bound.array()).all());
+}

@@ -1,0 +1,117 @@
+// im2col and pooling against their definitions.
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "common/base/rng.h"
+#include "common/kernels/im2col/im2col.h"
+#include "common/kernels/pool/pool.h"
+#include "common/tensor/buffer.h"
+
+using namespace fedqat;
+using namespace fedqat::kernels;
+
+namespace {
+
+const std::vector<Window> kWindows = {
+    {6, 5, 1, 3, 3, 1, 0},  {6, 5, 3, 3, 3, 1, 1}, {7, 7, 2, 5, 3, 2, 2},
+    {4, 4, 17, 2, 2, 2, 0}, {3, 3, 1, 3, 3, 1, 3}, {8, 1, 4, 3, 1, 1, 0},
+};
+
+std::size_t image_size(const Window& g) { return static_cast<std::size_t>(g.h * g.w * g.c); }
+
+Buffer<std::uint8_t> random_codes(std::size_t n) {
+  Rng rng({.seed = n});
+  Buffer<std::uint8_t> x(n);
+  for (auto& v : x.span()) v = static_cast<std::uint8_t>(rng.below(256));
+  return x;
+}
+
+// Element of the padded image.
+int padded(const Window& g, const Buffer<std::uint8_t>& x, int y, int xx, int c, int outside) {
+  if (y < 0 || xx < 0 || y >= g.h || xx >= g.w) return outside;
+  return x[static_cast<std::size_t>((y * g.w + xx) * g.c + c)];
+}
+
+}  // namespace
+
+TEST_CASE("im2col: every patch element comes from its place, or from outside") {
+  for (const Window& g : kWindows) {
+    const auto x = random_codes(image_size(g));
+    const int ld = g.depth() + 3;
+    Buffer<std::uint8_t> patches(static_cast<std::size_t>(g.out_h() * g.out_w() * ld));
+    im2col(g, x.data(), 99, patches.data(), ld);
+    for (int oy = 0; oy < g.out_h(); ++oy)
+      for (int ox = 0; ox < g.out_w(); ++ox)
+        for (int ky = 0; ky < g.kh; ++ky)
+          for (int kx = 0; kx < g.kw; ++kx)
+            for (int c = 0; c < g.c; ++c) {
+              const int got = patches[static_cast<std::size_t>((oy * g.out_w() + ox) * ld +
+                                                               (ky * g.kw + kx) * g.c + c)];
+              REQUIRE(got == padded(g, x, oy * g.stride + ky - g.padding,
+                                    ox * g.stride + kx - g.padding, c, 99));
+            }
+  }
+}
+
+TEST_CASE("col2im: is the adjoint of im2col") {
+  for (const Window& g : kWindows) {
+    const auto codes = random_codes(image_size(g));
+    Buffer<float> x(image_size(g)), dx(image_size(g));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(codes[i]);
+    const auto size = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
+    Buffer<float> patches(size + 16), p(size + 16);
+    im2col(g, x.data(), 0.0F, patches.data(), g.depth());
+    Rng rng({.seed = 6});
+    double left = 0, right = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      p[i] = static_cast<float>(rng.below(16));
+      left += patches[i] * p[i];
+    }
+    col2im(g, p.data(), g.depth(), dx.data());
+    for (std::size_t i = 0; i < x.size(); ++i) right += x[i] * dx[i];
+    CHECK(left == right);  // small whole numbers: exact
+  }
+}
+
+TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
+  for (const Window& g : kWindows) {
+    if (g.padding != 0) continue;
+    const auto x = random_codes(image_size(g));
+    const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
+    Buffer<std::uint8_t> y(out), which(out);
+    max_pool(g, x.data(), y.data(), which.data());
+    Buffer<float> dy(out), dx(image_size(g));
+    for (auto& v : dy.span()) v = 1;
+    max_pool_backward(g, dy.data(), which.data(), dx.data());
+    float total = 0;
+    for (const float v : dx.span()) total += v;
+    CHECK(total == static_cast<float>(out));
+    std::size_t i = 0;
+    for (int oy = 0; oy < g.out_h(); ++oy)
+      for (int ox = 0; ox < g.out_w(); ++ox)
+        for (int c = 0; c < g.c; ++c, ++i) {
+          int best = -1, at = -1;
+          for (int k = 0; k < g.kh * g.kw; ++k) {
+            const int v = padded(g, x, oy * g.stride + k / g.kw, ox * g.stride + k % g.kw, c, 0);
+            if (v > best) best = v, at = k;
+          }
+          REQUIRE(y[i] == best);
+          REQUIRE(which[i] == at);
+        }
+  }
+}
+
+TEST_CASE("sum_pool and mean_pool: agree with each other and spread the gradient evenly") {
+  const Window g{4, 6, 3, 2, 2, 2, 0};
+  const auto x = random_codes(image_size(g));
+  const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
+  Buffer<std::int32_t> sums(out);
+  sum_pool(g, x.data(), 5, sums.data());
+  Buffer<float> real(image_size(g)), means(out), dx(image_size(g));
+  for (std::size_t i = 0; i < real.size(); ++i) real[i] = static_cast<float>(x[i] - 5);
+  mean_pool(g, real.data(), means.data());
+  for (std::size_t i = 0; i < out; ++i) CHECK(means[i] == static_cast<float>(sums[i]) / 4);
+  for (auto& v : means.span()) v = 1;
+  mean_pool_backward(g, means.data(), dx.data());
+  for (const float v : dx.span()) CHECK(v == 0.25F);
+}
