@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/crypto/sha256.h"
 #include "sim/report/metrics_csv.h"
@@ -14,24 +15,23 @@ namespace {
 namespace stdfs = std::filesystem;
 constexpr const char* kManifest = "manifest.json";
 
-std::string manifest(std::string_view status, const RunFiles* files) {
-  nlohmann::ordered_json root = {{"format", "fedqat.manifest/1"},
-                                 {"status", status},
-                                 {"version", FEDQAT_VERSION},
-                                 {"compiler", FEDQAT_COMPILER}};
-  if (files != nullptr) {
-    const RunReport& r = *files->report;
-    root["name"] = r.name;
-    root["seed"] = r.seed;
-    root["isa"] = r.isa;
-    root["threads"] = r.threads;
-    root["rounds"] = r.rounds.size();
-    root["data"] = {{"name", r.data_name}, {"sha256", r.data_sha256}};
-    root["config_sha256"] = to_hex(sha256(as_bytes(files->config_toml)));
-    root["model_sha256"] = r.model_sha256;
-  }
-  return root.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+using Json = nlohmann::ordered_json;
+
+// `more` is what a finished command knows.
+std::string manifest(const char* status, const Json& more) {
+  Json root = {{"format", "fedqat.manifest/1"},
+               {"status", status},
+               {"version", FEDQAT_VERSION},
+               {"compiler", FEDQAT_COMPILER}};
+  root.update(more);
+  return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
+
+std::string end_manifest(bool interrupted, const Json& more) {
+  return manifest(interrupted ? "interrupted" : "finished", more);
+}
+
+std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
 
 }  // namespace
 
@@ -59,23 +59,50 @@ Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
   }
   if (auto r = fs.make_dirs(dir); !r) return r;
   // Finds a full or read-only disk before the training, and marks the folder as ours.
-  return fs.write_atomic(dir / kManifest, as_bytes(manifest("running", nullptr)));
+  return fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
 }
 
 Result<void> write_run(Fs& fs, const stdfs::path& dir, const RunFiles& files) {
-  const RunReport& report = *files.report;
-  if (auto r = fs.make_dirs(dir); !r) return r;
-  const auto write = [&](const char* name, std::string_view text) {
-    return fs.write_atomic(dir / name, as_bytes(text));
-  };
-  if (auto r = write("config.toml", files.config_toml); !r) return r;
-  if (auto r = write("metrics.csv", metrics_csv(report)); !r) return r;
-  if (auto r = write("report.json", report_json(report)); !r) return r;
-  if (auto r = write("report.html", run_page(report, files.fp32_twin, files.config_toml)); !r) {
-    return r;
+  const RunReport& r = *files.report;
+  const Json more = {{"command", "run"},
+                     {"name", r.name},
+                     {"seed", r.seed},
+                     {"isa", r.isa},
+                     {"threads", r.threads},
+                     {"rounds", r.rounds.size()},
+                     {"data", {{"name", r.data_name}, {"sha256", r.data_sha256}}},
+                     {"config_sha256", hash_of(files.config_toml)},
+                     {"model_sha256", r.model_sha256}};
+  const std::pair<const char*, std::string> texts[] = {
+      {"config.toml", files.config_toml},
+      {"metrics.csv", metrics_csv(r)},
+      {"report.json", report_json(r)},
+      {"report.html", run_page(r, files.fp32_twin, files.config_toml)}};
+  if (auto made = fs.make_dirs(dir); !made) return made;
+  for (const auto& [name, text] : texts) {
+    if (auto wrote = fs.write_atomic(dir / name, as_bytes(text)); !wrote) return wrote;
   }
-  if (auto r = fs.write_atomic(dir / "model.fedqat", files.model_file); !r) return r;
-  return write(kManifest, manifest(files.interrupted ? "interrupted" : "finished", &files));
+  if (auto wrote = fs.write_atomic(dir / "model.fedqat", files.model_file); !wrote) return wrote;
+  return fs.write_atomic(dir / kManifest, as_bytes(end_manifest(files.interrupted, more)));
+}
+
+Result<void> write_compare(Fs& fs, const stdfs::path& dir, const CompareFiles& files) {
+  const CompareReport& r = *files.report;
+  const Json more = {{"command", "compare"},
+                     {"name", r.name},
+                     {"seed", r.first_seed},
+                     {"isa", r.isa},
+                     {"data", {{"name", r.data_name}, {"sha256", files.data_sha256}}},
+                     {"config_sha256", hash_of(files.config_toml)}};
+  const std::pair<const char*, std::string> texts[] = {
+      {"config.toml", files.config_toml},
+      {"compare.json", compare_json(r)},
+      {"compare.html", compare_page(r)},
+      {kManifest, end_manifest(files.interrupted, more)}};
+  for (const auto& [name, text] : texts) {
+    if (auto wrote = fs.write_atomic(dir / name, as_bytes(text)); !wrote) return wrote;
+  }
+  return {};
 }
 
 }  // namespace fedqat

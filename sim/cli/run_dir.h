@@ -7,6 +7,7 @@
 
 #include "common/base/fs.h"
 #include "common/base/result.h"
+#include "sim/report/compare_report.h"
 #include "sim/run_report.h"
 
 namespace fedqat {
@@ -28,5 +29,15 @@ struct RunFiles {
 
 // config.toml, metrics.csv, report.json, report.html, model.fedqat and, as the last, manifest.json.
 Result<void> write_run(Fs& fs, const std::filesystem::path& dir, const RunFiles& files);
+
+struct CompareFiles {
+  const CompareReport* report = nullptr;
+  std::string config_toml;
+  std::string data_sha256;
+  bool interrupted = false;
+};
+
+// config.toml, compare.json, compare.html and, as the last, manifest.json.
+Result<void> write_compare(Fs& fs, const std::filesystem::path& dir, const CompareFiles& files);
 
 }  // namespace fedqat

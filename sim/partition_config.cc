@@ -1,0 +1,63 @@
+#include "sim/partition_config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace fedqat {
+namespace {
+
+PartitionKind kind_of(const std::string& name) {
+  if (name == "dirichlet") return PartitionKind::kDirichlet;
+  if (name == "shards") return PartitionKind::kShards;
+  if (name == "quantity") return PartitionKind::kQuantity;
+  if (name == "natural") return PartitionKind::kNatural;
+  return PartitionKind::kIid;
+}
+
+std::string shortest(double x) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr};
+}
+
+}  // namespace
+
+Result<Partition> partition_from_config(const wire::Config& config, const Dataset& train) {
+  const wire::PartitionConfig& p = config.partition();
+  const PartitionSpec spec{.kind = kind_of(p.kind()),
+                           .clients = p.clients(),
+                           .alpha = p.alpha(),
+                           .shards_per_client = p.shards_per_client(),
+                           .min_samples = p.min_samples()};
+  return make_partition(train, spec, config.run().seed());
+}
+
+std::string partition_text(const wire::PartitionConfig& p) {
+  switch (kind_of(p.kind())) {
+    case PartitionKind::kDirichlet:
+    case PartitionKind::kQuantity:
+      return p.kind() + "(" + shortest(p.alpha()) + ")";
+    case PartitionKind::kShards:
+      return p.kind() + "(" + std::to_string(p.shards_per_client()) + ")";
+    case PartitionKind::kIid:
+    case PartitionKind::kNatural:
+      return p.kind();
+  }
+  return p.kind();
+}
+
+std::vector<ClientShare> client_shares(const Partition& partition, const Dataset& train,
+                                       std::uint32_t count) {
+  std::vector<ClientShare> shares;
+  for (std::uint32_t c = 0; c < std::min(count, partition.clients()); ++c) {
+    ClientShare share{c, 0, std::vector<std::uint32_t>(static_cast<std::size_t>(train.classes))};
+    for (const std::uint32_t i : partition.samples(c)) {
+      ++share.samples;
+      ++share.per_class[train.labels[i]];
+    }
+    shares.push_back(std::move(share));
+  }
+  return shares;
+}
+
+}  // namespace fedqat
