@@ -36,7 +36,7 @@ struct Dataset {
 struct DataSplit {
   Dataset train;
   Dataset test;        // same name, shape, classes and grid
-  std::string sha256;  // of the files it came from, hex
+  std::string sha256;  // content_sha256() of all samples, before any limit on their number
 };
 
 }  // namespace fedqat

@@ -23,6 +23,12 @@ std::string number(T value) {
   return {text.data(), end.ptr};
 }
 
+// A bound as a person writes it: 10000000, not 1e+07.
+std::string bound(double value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  return static_cast<double>(whole) == value ? number(whole) : number(value);
+}
+
 std::string toml_double(double value) {
   std::string text = number(value);
   // "1" would be an integer in TOML.
@@ -73,13 +79,13 @@ std::string key_bounds(const FieldDescriptor& key) {
     return text;
   }
   const bool has_max = options.HasExtension(wire::max);
-  const std::string max = number(options.GetExtension(wire::max));
+  const std::string max = bound(options.GetExtension(wire::max));
   if (options.HasExtension(wire::above)) {
-    text = "more than " + number(options.GetExtension(wire::above));
+    text = "more than " + bound(options.GetExtension(wire::above));
     return has_max ? text + ", at most " + max : text;
   }
   if (options.HasExtension(wire::min)) {
-    text = number(options.GetExtension(wire::min));
+    text = bound(options.GetExtension(wire::min));
     return text + (has_max ? " to " + max : " or more");
   }
   return has_max ? (key.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE ? "at most " : "0 to ") + max
