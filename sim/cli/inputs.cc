@@ -17,10 +17,11 @@ Result<wire::Config> load_config(Fs& fs, const InputOptions& options) {
 Result<DataSplit> load_config_data(Fs& fs, const wire::Config& config,
                                    const InputOptions& options) {
   const wire::DataConfig& data = config.data();
-  return load_data(fs, {.name = data.name(),
-                        .dir = options.data_dir.empty() ? data.dir() : options.data_dir,
-                        .max_train = data.max_train_samples(),
-                        .max_test = data.max_test_samples()});
+  return load_data(
+      fs, {.name = data.name(),
+           .dir = options.data_dir.empty() ? std::filesystem::path(data.dir()) : options.data_dir,
+           .max_train = data.max_train_samples(),
+           .max_test = data.max_test_samples()});
 }
 
 }  // namespace fedqat

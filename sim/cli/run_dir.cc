@@ -35,7 +35,7 @@ std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text)
 
 }  // namespace
 
-std::string default_dir(std::string_view prefix, std::string_view name, std::uint64_t seed) {
+stdfs::path default_dir(std::string_view prefix, std::string_view name, std::uint64_t seed) {
   std::string safe;
   for (const char c : name) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ||

@@ -13,7 +13,8 @@
 namespace fedqat {
 
 // "fedqat-run-digits-1": `name` with everything but letters, digits, '.', '_' and '-' replaced.
-std::string default_dir(std::string_view prefix, std::string_view name, std::uint64_t seed);
+std::filesystem::path default_dir(std::string_view prefix, std::string_view name,
+                                  std::uint64_t seed);
 
 // Makes `dir`, or takes one that is empty or that fedqat-sim wrote. kInvalid: it holds something
 // else. kIo: it cannot be made or written.
