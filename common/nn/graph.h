@@ -35,11 +35,11 @@ inline constexpr int kNone = -1;
 struct Step {
   Op op = Op::kInput;
   std::string name;
-  std::vector<int> inputs;  // values
+  std::vector<int> inputs = {};  // values
   int output = 0;           // value; steps[i].output == i + 1
   bool relu = false;        // fused: the output is clamped below at real 0
-  Shape in;                 // of inputs[0]
-  Shape out;
+  Shape in = {};                 // of inputs[0]
+  Shape out = {};
   int kernel_h = 1, kernel_w = 1, stride = 1, padding = 0;
   int weight = kNone, bias = kNone;  // indices into Graph::params
   int weight_scale = kNone;          // "
@@ -57,8 +57,8 @@ struct Step {
 struct Graph {
   ModelSpec spec;
   QuantSpec quant;
-  std::vector<Step> steps;
-  std::vector<ParamTensor> params;
+  std::vector<Step> steps = {};
+  std::vector<ParamTensor> params = {};
   std::size_t param_count = 0;   // of all kinds, length of the flat vector
   std::size_t weight_count = 0;  // kWeight and kBias only: "parameters" as reported
   std::size_t macs = 0;          // per sample

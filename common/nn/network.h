@@ -7,15 +7,11 @@
 
 #include "common/data/dataset.h"
 #include "common/nn/graph.h"
+#include "common/nn/loss.h"
 #include "common/nn/model_state.h"
 #include "common/quant/histogram.h"
 
 namespace fedqat {
-
-struct BatchStats {
-  double loss = 0;  // summed cross-entropy over the batch
-  int correct = 0;
-};
 
 // Not thread-safe: one Network for each thread. `graph` must outlive it. All memory is taken in the
 // constructor; a step allocates nothing.
@@ -35,6 +31,8 @@ class Network {
   std::span<const float> grads() const;
   // Forward only.
   BatchStats eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
+  // Forward only, for logits() alone.
+  void infer_batch(const std::uint8_t* codes, int n);
   // Float forward pass that adds the output values of every step that requantizes to
   // histograms[step]. kChecks: !quantized, histograms.size() == graph.steps.size().
   void observe_batch(const std::uint8_t* codes, int n, std::span<Log2Histogram> histograms);

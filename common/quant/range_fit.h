@@ -17,8 +17,8 @@ struct ActivationGrid {
 // relu: values are >= 0 and zero = 0; else affine with the zero point that holds real 0.
 ActivationGrid fit_activation(const Log2Histogram& h, int bits, bool relu);
 
-// Symmetric scale for one channel of weights: codes in +-(2^(bits-1) - 1); OCTAV [Sakr22] refined
-// by a grid search. All-zero channels get a harmless positive scale.
+// Symmetric scale for one channel of weights: codes in +-(2^(bits-1) - 1), by grid search
+// over clips from the largest weight down. All-zero channels get a harmless positive scale.
 float fit_weight_scale(std::span<const float> w, int bits);
 
 }  // namespace fedqat

@@ -1,0 +1,175 @@
+#include "common/nn/engine.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/kernels/elementwise/elementwise.h"
+#include "common/kernels/pool/pool.h"
+#include "common/nn/integer_ops.h"
+#include "common/nn/loss.h"
+#include "common/nn/network.h"
+#include "common/tensor/buffer.h"
+
+namespace fedqat {
+namespace {
+
+// An fp32 model runs on the trainer's network: the same graph, forward only.
+ModelState float_state(const Graph& graph, const PackedModel& model) {
+  ModelState state;
+  state.params.assign(graph.param_count, 0.0F);
+  state.zero_points.assign(graph.steps.size(), 0);
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) {
+    const Step& s = graph.steps[i];
+    if (!s.has_weights()) continue;
+    const auto put = [&](int index, const std::vector<float>& from) {
+      const auto offset = graph.params[static_cast<std::size_t>(index)].offset;
+      std::copy(from.begin(), from.end(),
+                state.params.begin() + static_cast<std::ptrdiff_t>(offset));
+    };
+    put(s.weight, model.steps[i].float_weights);
+    put(s.bias, model.steps[i].float_bias);
+  }
+  return state;
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(PackedModel m, Graph g, int batch)
+      : model(std::move(m)), graph(std::move(g)), max_batch(batch) {}
+
+  const PackedModel model;
+  const Graph graph;
+  const int max_batch;
+  Buffer<float> logits;
+  std::optional<Network> network;  // fp32 models
+  // Integer models: parallel to graph.steps, values one longer.
+  std::vector<std::optional<LinearInt>> linear;
+  std::vector<ValueGrid> grids;
+  std::vector<Buffer<std::uint8_t>> values;
+  Buffer<std::int32_t> acc;
+  Buffer<std::uint8_t> which;
+
+  void prepare_integers();
+  void run_step(std::size_t i, int n);
+};
+
+void Engine::Impl::prepare_integers() {
+  const auto batch = static_cast<std::size_t>(max_batch);
+  grids.push_back({model.input.scale, {model.input.zero, 0, 255}});
+  values.emplace_back(batch * graph.spec.input.size());
+  linear.resize(graph.steps.size());
+  std::size_t largest = 0;
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) {
+    const Step& s = graph.steps[i];
+    const PackedStep& p = model.steps[i];
+    const ValueGrid x = grids[static_cast<std::size_t>(s.inputs[0])];
+    grids.push_back(
+        s.activation_scale == kNone ? x : output_grid(s, p.activation_scale, p.activation_zero));
+    values.emplace_back(batch * s.out.size());
+    largest = std::max(largest, batch * s.out.size());
+    if (s.has_weights()) {
+      linear[i].emplace(s);
+      linear[i]->set(p.weights.data(), p.weight_scales.data(), p.bias.data(), x, grids.back());
+    }
+  }
+  acc = Buffer<std::int32_t>(largest);
+  which = Buffer<std::uint8_t>(largest);
+}
+
+void Engine::Impl::run_step(std::size_t i, int n) {
+  const Step& s = graph.steps[i];
+  const auto a = static_cast<std::size_t>(s.inputs[0]);
+  const std::uint8_t* x = values[a].data();
+  std::uint8_t* y = values[i + 1].data();
+  const std::size_t in = s.in.size(), out = s.out.size();
+  const auto samples = static_cast<std::size_t>(n);
+  switch (s.op) {
+    case Op::kDense:
+    case Op::kConv2d:
+      return linear[i]->forward(x, n, acc.data(), y);
+    case Op::kMaxPool:
+      for (std::size_t k = 0; k < samples; ++k) {
+        kernels::max_pool(window_of(s), x + k * in, y + k * out, which.data());
+      }
+      return;
+    case Op::kAvgPool:
+      for (std::size_t k = 0; k < samples; ++k) {
+        average_pool_int(s, x + k * in, grids[a], acc.data(), grids[i + 1], y + k * out);
+      }
+      return;
+    case Op::kAdd: {
+      const auto b = static_cast<std::size_t>(s.inputs[1]);
+      return add_int(samples * out, x, grids[a], values[b].data(), grids[b], grids[i + 1], y);
+    }
+    case Op::kRelu:
+      return relu_int(samples * out, x, grids[a].code.zero, y);
+    case Op::kInput:
+    case Op::kFlatten:
+      break;
+  }
+  check_failed("a step the engine knows", __FILE__, __LINE__);
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+
+Result<Engine> Engine::make(PackedModel model, int max_batch) {
+  FEDQAT_CHECK(max_batch >= 1);
+  if (auto ok = validate(model); !ok) return ok.error();
+  auto graph = build_graph(model.spec, model.quant);
+  if (!graph) return graph.error();
+  auto impl = std::make_unique<Impl>(std::move(model), std::move(*graph), max_batch);
+  if (impl->model.quant.is_float()) {
+    impl->network.emplace(impl->graph, impl->model.input, max_batch);
+    impl->network->load(float_state(impl->graph, impl->model));
+  } else {
+    impl->prepare_integers();
+  }
+  impl->logits = Buffer<float>(static_cast<std::size_t>(max_batch) *
+                               static_cast<std::size_t>(impl->graph.spec.classes));
+  return Engine(std::move(impl));
+}
+
+std::span<const std::uint8_t> Engine::run(const std::uint8_t* codes, int n) {
+  Impl& m = *impl_;
+  FEDQAT_CHECK(n >= 1 && n <= m.max_batch);
+  const auto outputs = static_cast<std::size_t>(n) * static_cast<std::size_t>(m.graph.spec.classes);
+  if (m.network) {
+    m.network->infer_batch(codes, n);
+    std::copy_n(m.network->logits().data(), outputs, m.logits.data());
+    return {};
+  }
+  std::copy_n(codes, static_cast<std::size_t>(n) * m.graph.spec.input.size(), m.values[0].data());
+  for (std::size_t i = 0; i < m.graph.steps.size(); ++i) m.run_step(i, n);
+  const ValueGrid& y = m.grids.back();
+  kernels::elementwise().dequantize(m.values.back().data(), static_cast<std::ptrdiff_t>(outputs),
+                                    y.scale, y.code.zero, m.logits.data());
+  return m.values.back().span().first(outputs);
+}
+
+std::span<const float> Engine::logits() const { return impl_->logits.span(); }
+
+EvalResult Engine::evaluate(const Dataset& data, std::size_t begin, std::size_t end) {
+  Impl& m = *impl_;
+  FEDQAT_CHECK(data.shape == m.graph.spec.input && end <= data.size());
+  EvalResult result;
+  const auto batch = static_cast<std::size_t>(m.max_batch);
+  for (std::size_t i = begin; i < end; i += batch) {
+    const std::size_t n = std::min(batch, end - i);
+    run(data.sample(i).data(), static_cast<int>(n));
+    const auto logits = m.logits.span().first(n * static_cast<std::size_t>(data.classes));
+    const BatchStats stats =
+        softmax_cross_entropy(logits, data.labels.data() + i, static_cast<int>(n), {});
+    result.correct += static_cast<std::uint64_t>(stats.correct);
+    result.loss += stats.loss;
+    result.samples += n;
+  }
+  return result;
+}
+
+}  // namespace fedqat

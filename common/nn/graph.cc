@@ -1,0 +1,145 @@
+#include "common/nn/graph.h"
+
+#include <utility>
+
+#include "common/kernels/qgemm/qgemm.h"
+
+namespace fedqat {
+namespace {
+
+Result<void> check_bits(const QuantSpec& q) {
+  const auto in_range = [](int bits) { return bits >= 2 && bits <= 8; };
+  const bool is_float = q.weight_bits == kFloatBits && q.activation_bits == kFloatBits;
+  if (is_float ||
+      (in_range(q.weight_bits) && in_range(q.activation_bits) && in_range(q.edge_bits))) {
+    return {};
+  }
+  return Error{Errc::kInvalid,
+               "bits of weights and activations must be 2..8, or 32 for both: weights " +
+                   std::to_string(q.weight_bits) + ", activations " +
+                   std::to_string(q.activation_bits) + ", edges " + std::to_string(q.edge_bits)};
+}
+
+// Adds a step's tensors to the flat parameter vector.
+class Layout {
+ public:
+  explicit Layout(Graph& graph) : graph_(graph) {}
+
+  int add(const Step& step, int step_index, ParamKind kind, const char* suffix, int channels,
+          std::size_t size) {
+    graph_.params.push_back({.name = step.name + "." + suffix,
+                             .kind = kind,
+                             .offset = graph_.param_count,
+                             .size = size,
+                             .channels = channels,
+                             .step = step_index});
+    graph_.param_count += size;
+    if (kind == ParamKind::kWeight || kind == ParamKind::kBias) graph_.weight_count += size;
+    return static_cast<int>(graph_.params.size()) - 1;
+  }
+
+ private:
+  Graph& graph_;
+};
+
+// True if `node` is read by exactly one node and that one is a ReLU.
+bool relu_follows(const ModelSpec& spec, std::size_t node) {
+  int readers = 0;
+  bool relu = false;
+  for (const NodeSpec& n : spec.nodes) {
+    for (const int input : n.inputs) {
+      if (static_cast<std::size_t>(input) != node) continue;
+      ++readers;
+      relu = n.op == Op::kRelu;
+    }
+  }
+  return readers == 1 && relu;
+}
+
+}  // namespace
+
+Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
+  auto shapes = infer_shapes(spec);
+  if (!shapes) return shapes.error();
+  if (auto ok = check_bits(quant); !ok) return ok.error();
+
+  Graph g{.spec = spec, .quant = quant};
+  std::vector<int> value_of(spec.nodes.size(), 0);
+  std::vector<bool> fused(spec.nodes.size(), false);  // ReLUs that their producer does
+  for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
+    const NodeSpec& n = spec.nodes[i];
+    const auto input = static_cast<std::size_t>(n.inputs[0]);
+    if (n.op == Op::kFlatten || fused[i]) {
+      value_of[i] = value_of[input];
+      continue;
+    }
+    Step s{.op = n.op, .name = n.name};
+    for (const int in : n.inputs) s.inputs.push_back(value_of[static_cast<std::size_t>(in)]);
+    s.in = (*shapes)[input];
+    s.out = (*shapes)[i];
+    if (n.op == Op::kConv2d || n.op == Op::kMaxPool || n.op == Op::kAvgPool) {
+      s.kernel_h = n.kernel_h;
+      s.kernel_w = n.kernel_w;
+      s.stride = n.stride;
+      s.padding = n.padding;
+    }
+    if (s.requantizes() && relu_follows(spec, i)) {
+      s.relu = true;
+      for (std::size_t r = i + 1; r < spec.nodes.size(); ++r) {
+        if (!spec.nodes[r].inputs.empty() &&
+            static_cast<std::size_t>(spec.nodes[r].inputs[0]) == i) {
+          fused[r] = true;
+        }
+      }
+    }
+    g.steps.push_back(std::move(s));
+    g.steps.back().output = static_cast<int>(g.steps.size());
+    value_of[i] = g.steps.back().output;
+  }
+  if (g.steps.empty() || value_of.back() != g.steps.back().output) {
+    return Error{Errc::kInvalid,
+                 "model '" + spec.name + "': its output must be computed by its last layer"};
+  }
+
+  int first = kNone, last = kNone;
+  for (int i = 0; i < static_cast<int>(g.steps.size()); ++i) {
+    const Step& s = g.steps[static_cast<std::size_t>(i)];
+    if (s.op != Op::kDense && s.op != Op::kConv2d) continue;
+    if (first == kNone) first = i;
+    last = i;
+  }
+  Layout layout(g);
+  for (int i = 0; i < static_cast<int>(g.steps.size()); ++i) {
+    Step& s = g.steps[static_cast<std::size_t>(i)];
+    if (s.op == Op::kDense || s.op == Op::kConv2d) {
+      const std::size_t fan_in = s.op == Op::kDense ? s.in.size()
+                                                    : static_cast<std::size_t>(s.kernel_h) *
+                                                          static_cast<std::size_t>(s.kernel_w) *
+                                                          static_cast<std::size_t>(s.in.c);
+      if (fan_in > kernels::kMaxDepth) {
+        return Error{Errc::kInvalid, "layer '" + s.name + "': sums " + std::to_string(fan_in) +
+                                         " products; more than " +
+                                         std::to_string(kernels::kMaxDepth) +
+                                         " may overflow 32 bits; pool before it"};
+      }
+      const auto channels = static_cast<std::size_t>(s.out.c);
+      s.macs = s.out.size() * fan_in;
+      g.macs += s.macs;
+      s.weight = layout.add(s, i, ParamKind::kWeight, "weight", s.out.c, channels * fan_in);
+      s.bias = layout.add(s, i, ParamKind::kBias, "bias", s.out.c, channels);
+      if (!quant.is_float()) {
+        s.weight_bits = i == first || i == last ? quant.edge_bits : quant.weight_bits;
+        s.weight_scale =
+            layout.add(s, i, ParamKind::kWeightScale, "weight_scale", s.out.c, channels);
+      }
+    }
+    if (s.requantizes() && !quant.is_float()) {
+      const bool output = i + 1 == static_cast<int>(g.steps.size());
+      s.activation_bits = output ? quant.edge_bits : quant.activation_bits;
+      s.activation_scale = layout.add(s, i, ParamKind::kActivationScale, "activation_scale", 1, 1);
+    }
+  }
+  return g;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,146 @@
+#include "common/nn/integer_ops.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/kernels/pool/pool.h"
+
+namespace fedqat {
+namespace {
+
+constexpr int kBlockRows = 1024;
+constexpr int kVectorElements = 64;
+
+}  // namespace
+
+ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
+  const std::int32_t high = (1 << step.activation_bits) - 1;
+  return {scale, {zero, step.relu ? zero : 0, high}};
+}
+
+kernels::Window window_of(const Step& s) {
+  return {s.in.h, s.in.w, s.in.c, s.kernel_h, s.kernel_w, s.stride, s.padding};
+}
+
+std::int32_t bias_code(float bias, float x_scale, float w_scale) {
+  constexpr double kLimit = 1 << 30;
+  const float scale = x_scale * w_scale;
+  const double t = static_cast<double>(bias) / static_cast<double>(scale);
+  return static_cast<std::int32_t>(std::nearbyint(std::clamp(t, -kLimit, kLimit)));
+}
+
+int joined_rows(int channels) { return (kVectorElements + channels - 1) / channels; }
+
+void repeat_channels(std::span<const float> channels, std::vector<float>& wide) {
+  const auto times = static_cast<std::size_t>(joined_rows(static_cast<int>(channels.size())));
+  wide.resize(times * channels.size());
+  for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = channels[i % channels.size()];
+}
+
+int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }
+
+LinearInt::LinearInt(const Step& step)
+    : step_(step), qgemm_(kernels::qgemm_kernel()), elementwise_(kernels::elementwise()) {
+  const bool conv = step.op == Op::kConv2d;
+  fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
+  packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
+  if (conv) {
+    patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
+    patches_ = Buffer<std::uint8_t>(static_cast<std::size_t>(samples_per_block(step)) *
+                                    static_cast<std::size_t>(step.out.h * step.out.w) *
+                                    static_cast<std::size_t>(patch_ld_));
+  }
+  bias_.resize(static_cast<std::size_t>(step.out.c));
+  mult_.resize(static_cast<std::size_t>(step.out.c));
+}
+
+void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias,
+                    const ValueGrid& x, const ValueGrid& y) {
+  x_ = x;
+  y_ = y;
+  qgemm_.pack(w, fan_in_, step_.out.c, fan_in_, packed_.data());
+  std::copy_n(bias, bias_.size(), bias_.begin());
+  for (std::size_t c = 0; c < mult_.size(); ++c) mult_[c] = (x.scale * w_scale[c]) / y.scale;
+  repeat_channels(mult_, wide_mult_);
+}
+
+void LinearInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
+  kernels::QgemmArgs g{};
+  g.n = step_.out.c;
+  g.k = fan_in_;
+  g.a_zero = x_.code.zero;
+  g.b_packed = packed_.data();
+  g.bias = bias_.data();
+  g.ldacc = step_.out.c;
+  if (step_.op == Op::kDense) {
+    g.m = n;
+    g.a = x;
+    g.lda = fan_in_;
+    g.acc = acc;
+    qgemm_.run(g);
+    requantize_rows(elementwise_, acc, n, step_.out.c, wide_mult_, y_.code, y);
+    return;
+  }
+  const kernels::Window window = window_of(step_);
+  const int rows = step_.out.h * step_.out.w;
+  const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  for (int first = 0; first < n; first += samples_per_block(step_)) {
+    const int samples = std::min(samples_per_block(step_), n - first);
+    for (int s = 0; s < samples; ++s) {
+      kernels::im2col(window, x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
+                      patches_.data() + s * rows * patch_ld_, patch_ld_);
+    }
+    g.m = samples * rows;
+    g.a = patches_.data();
+    g.lda = patch_ld_;
+    g.acc = acc + first * out;
+    qgemm_.run(g);
+    requantize_rows(elementwise_, g.acc, g.m, step_.out.c, wide_mult_, y_.code, y + first * out);
+  }
+}
+
+void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
+                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
+                     const kernels::OutputGrid& grid, std::uint8_t* y) {
+  const std::ptrdiff_t joined = joined_rows(channels);
+  const std::ptrdiff_t whole = rows / joined;
+  const auto width = static_cast<int>(wide.size());
+  k.requantize(acc, whole, width, wide.data(), grid, y);
+  const std::ptrdiff_t done = whole * width;
+  k.requantize(acc + done, 1, static_cast<int>((rows - whole * joined) * channels), wide.data(),
+               grid, y + done);
+}
+
+std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid) {
+  const auto low = static_cast<float>(grid.low - grid.zero);
+  const auto high = static_cast<float>(grid.high - grid.zero);
+  const float clamped = std::min(std::max(position, low), high);
+  return static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(clamped)) + grid.zero);
+}
+
+void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& xg,
+                      std::int32_t* sums, const ValueGrid& yg, std::uint8_t* y) {
+  kernels::sum_pool(window_of(step), x, xg.code.zero, sums);
+  const auto count = static_cast<float>(step.kernel_h * step.kernel_w);
+  for (std::size_t i = 0; i < step.out.size(); ++i) {
+    y[i] = round_to_code(average_position(sums[i], count, xg.scale, yg.scale), yg.code);
+  }
+}
+
+void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
+             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const float t =
+        sum_position(a[i] - ag.code.zero, ag.scale, b[i] - bg.code.zero, bg.scale, yg.scale);
+    y[i] = round_to_code(t, yg.code);
+  }
+}
+
+void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    y[i] = static_cast<std::uint8_t>(std::max<std::int32_t>(x[i], zero));
+  }
+}
+
+}  // namespace fedqat

@@ -1,0 +1,93 @@
+// The deployed arithmetic (docs/numerics.md), one object for each kind of step. The trainer's
+// forward pass and the engine both run these, so they cannot differ.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/kernels/elementwise/elementwise.h"
+#include "common/kernels/im2col/im2col.h"
+#include "common/kernels/qgemm/qgemm.h"
+#include "common/nn/graph.h"
+#include "common/tensor/buffer.h"
+
+namespace fedqat {
+
+// How a value's codes read: real = scale * (code - zero), codes within [low, high].
+struct ValueGrid {
+  float scale = 1;
+  kernels::OutputGrid code{0, 0, 255};
+};
+
+// Grid of a step's output: unsigned `bits`, ReLU cuts at the zero point.
+ValueGrid output_grid(const Step& step, float scale, std::int32_t zero);
+
+// Windows of a conv2d or pool step.
+kernels::Window window_of(const Step& step);
+
+// Bias as the integer that the accumulator starts from: rint(bias / (s_x * s_w)), within 2^30.
+std::int32_t bias_code(float bias, float x_scale, float w_scale);
+
+// Rows of a matrix [rows, channels] joined so that per-channel loops fill vectors.
+int joined_rows(int channels);
+// [channels] repeated joined_rows() times.
+void repeat_channels(std::span<const float> channels, std::vector<float>& wide);
+
+// Samples whose windows together make about a thousand rows: the patches of one block stay in L2.
+int samples_per_block(const Step& step);
+
+// Dense and Conv2D: acc = bias + (x - z_x) * w; y = clamp(rint(acc * mult) + z_y).
+class LinearInt {
+ public:
+  explicit LinearInt(const Step& step);
+
+  // w [channels, fan_in], scales and bias [channels]. Packs the weights; copies what it needs.
+  void set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias, const ValueGrid& x,
+           const ValueGrid& y);
+
+  // x [n, in], acc [n, out], y [n, out].
+  void forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y);
+
+  // Of the last set(), repeated joined_rows(channels) times.
+  const std::vector<float>& wide_mult() const { return wide_mult_; }
+
+ private:
+  const Step step_;
+  const kernels::QgemmKernel& qgemm_;
+  const kernels::ElementwiseKernels& elementwise_;
+  int fan_in_ = 0;
+  std::ptrdiff_t patch_ld_ = 0;
+  Buffer<std::byte> packed_;
+  Buffer<std::uint8_t> patches_;
+  std::vector<std::int32_t> bias_;
+  std::vector<float> mult_, wide_mult_;
+  ValueGrid x_, y_;
+};
+
+// requantize() over a matrix [rows, channels]; `wide` is mult repeated joined_rows() times.
+void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
+                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
+                     const kernels::OutputGrid& grid, std::uint8_t* y);
+
+// Positions on the output grid before rounding, for steps that have no accumulator.
+inline float average_position(std::int32_t sum, float count, float x_scale, float y_scale) {
+  return ((static_cast<float>(sum) / count) * x_scale) / y_scale;
+}
+inline float sum_position(std::int32_t a, float a_scale, std::int32_t b, float b_scale,
+                          float y_scale) {
+  return (static_cast<float>(a) * a_scale + static_cast<float>(b) * b_scale) / y_scale;
+}
+// clamp(rint(position) + zero).
+std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid);
+
+// y = codes of the mean over each window.
+void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& xg,
+                      std::int32_t* sums, const ValueGrid& yg, std::uint8_t* y);
+// y = codes of a + b, n elements.
+void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
+             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y);
+// y = max(x, zero): ReLU that no producer could take over.
+void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y);
+
+}  // namespace fedqat

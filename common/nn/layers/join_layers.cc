@@ -1,0 +1,71 @@
+#include "common/nn/layers/join_layers.h"
+
+#include <algorithm>
+
+#include "common/nn/layers/position.h"
+
+namespace fedqat {
+
+AddLayer::AddLayer(const Graph& graph, const Step& step, int max_batch)
+    : graph_(graph), step_(step), dv_(static_cast<std::size_t>(max_batch) * step.out.size()) {}
+
+void AddLayer::forward(const Pass& pass) {
+  const Value& a = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& b = pass.values[static_cast<std::size_t>(step_.inputs[1])];
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
+  if (pass.integers) {
+    add_int(n, a.codes.data(), a.grid, b.codes.data(), b.grid, y.grid, y.codes.data());
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) y.real[i] = a.real[i] + b.real[i];
+  if (step_.relu) relu_real(n, y.real.data());
+}
+
+void AddLayer::backward(const Pass& pass) {
+  Value& a = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  Value& b = pass.values[static_cast<std::size_t>(step_.inputs[1])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
+  if (pass.integers) {
+    const auto position = [&](std::size_t i) {
+      return sum_position(a.codes[i] - a.grid.code.zero, a.grid.scale,
+                          b.codes[i] - b.grid.code.zero, b.grid.scale, y.grid.scale);
+    };
+    const float dscale = straight_through(n, position, y.grid.code, y.grad.data(), dv_.data());
+    set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
+  } else {
+    pass_real(n, step_.relu, y.real.data(), y.grad.data(), dv_.data());
+  }
+  for (Value* x : {&a, &b}) {
+    if (!x->wants_grad) continue;
+    for (std::size_t i = 0; i < n; ++i) x->grad[i] += dv_[i];
+  }
+}
+
+ReluLayer::ReluLayer(const Step& step) : step_(step) {}
+
+void ReluLayer::forward(const Pass& pass) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
+  if (pass.integers) {
+    relu_int(n, x.codes.data(), x.grid.code.zero, y.codes.data());
+  } else {
+    std::copy_n(x.real.data(), n, y.real.data());
+    relu_real(n, y.real.data());
+  }
+}
+
+void ReluLayer::backward(const Pass& pass) {
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  if (!x.wants_grad) return;
+  const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool above = pass.integers ? x.codes[i] > x.grid.code.zero : x.real[i] > 0;
+    if (above) x.grad[i] += y.grad[i];
+  }
+}
+
+}  // namespace fedqat

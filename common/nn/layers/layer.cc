@@ -1,0 +1,38 @@
+#include "common/nn/layers/layer.h"
+
+#include <cmath>
+
+#include "common/base/check.h"
+#include "common/nn/layers/join_layers.h"
+#include "common/nn/layers/linear.h"
+#include "common/nn/layers/pool_layers.h"
+
+namespace fedqat {
+
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch) {
+  switch (step.op) {
+    case Op::kDense:
+    case Op::kConv2d:
+      return std::make_unique<LinearLayer>(graph, step, max_batch);
+    case Op::kMaxPool:
+      return std::make_unique<MaxPoolLayer>(step, max_batch);
+    case Op::kAvgPool:
+      return std::make_unique<AvgPoolLayer>(graph, step, max_batch);
+    case Op::kAdd:
+      return std::make_unique<AddLayer>(graph, step, max_batch);
+    case Op::kRelu:
+      return std::make_unique<ReluLayer>(step);
+    case Op::kInput:
+    case Op::kFlatten:
+      break;  // build_graph() makes no step of these
+  }
+  check_failed("a layer for this operation", __FILE__, __LINE__);
+}
+
+float log2_scale_gradient(float scale, float dscale, std::size_t count, int levels) {
+  constexpr float kLn2 = 0.69314718F;
+  const float g = std::sqrt(static_cast<float>(count) * static_cast<float>(levels));
+  return dscale * (scale * kLn2) / g;
+}
+
+}  // namespace fedqat

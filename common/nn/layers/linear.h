@@ -1,0 +1,56 @@
+// Dense and Conv2D of the trainer.
+#pragma once
+
+#include <vector>
+
+#include "common/nn/layers/layer.h"
+
+namespace fedqat {
+
+class LinearLayer final : public Layer {
+ public:
+  LinearLayer(const Graph& graph, const Step& step, int max_batch);
+
+  void load(const Pass& pass) override;
+  void forward(const Pass& pass) override;
+  void backward(const Pass& pass) override;
+
+ private:
+  void load_codes(const Pass& pass);
+  void forward_float(const Pass& pass);
+  // dv = gradient before activation and rounding, [rows, channels]; bias and scale gradients.
+  void backward_output(const Pass& pass);
+  void backward_products(const Pass& pass);
+  // Inputs of `samples` samples from `first` on as rows [rows, fan_in]: patches, or x itself.
+  template <class T>
+  const T* input_rows(const Value& x, const Buffer<T>& from, T outside, int first, int samples,
+                      Buffer<T>& patches, std::ptrdiff_t ld) const;
+  std::span<const float> param(const Pass& pass, int index) const;
+  float* grad(const Pass& pass, int index) const;
+  void sum_wide(const std::vector<float>& wide, float* channels) const;
+
+  const Graph& graph_;
+  const Step step_;
+  const kernels::SgemmKernel& sgemm_;
+  const kernels::ElementwiseKernels& elementwise_;
+  const bool conv_;
+  const int channels_;
+  int fan_in_ = 0;
+  std::ptrdiff_t code_ld_ = 0;
+
+  Buffer<float> dv_;
+  // Integer passes. The per-channel vectors are in log2_scale's real values.
+  std::unique_ptr<LinearInt> integer_;
+  Buffer<std::int32_t> acc_;
+  Buffer<std::int8_t> w_codes_;
+  Buffer<float> w_hat_;
+  std::vector<float> w_scale_;
+  std::vector<std::int32_t> bias_code_;
+  std::vector<float> dw_scale_;
+  Buffer<std::uint8_t> code_patches_;
+  // Both.
+  Buffer<float> patches_;  // fp32 windows, and gradients of windows
+  std::vector<float> wide_bias_, wide_dbias_, wide_dscale_;
+};
+
+}  // namespace fedqat

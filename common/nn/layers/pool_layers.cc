@@ -1,0 +1,84 @@
+#include "common/nn/layers/pool_layers.h"
+
+#include "common/kernels/pool/pool.h"
+#include "common/nn/layers/position.h"
+
+namespace fedqat {
+
+MaxPoolLayer::MaxPoolLayer(const Step& step, int max_batch)
+    : step_(step), which_(static_cast<std::size_t>(max_batch) * step.out.size()) {}
+
+void MaxPoolLayer::forward(const Pass& pass) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const kernels::Window window = window_of(step_);
+  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
+    const std::size_t in = s * step_.in.size(), out = s * step_.out.size();
+    if (pass.integers) {
+      kernels::max_pool(window, x.codes.data() + in, y.codes.data() + out, which_.data() + out);
+    } else {
+      kernels::max_pool(window, x.real.data() + in, y.real.data() + out, which_.data() + out);
+    }
+  }
+}
+
+void MaxPoolLayer::backward(const Pass& pass) {
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  if (!x.wants_grad) return;
+  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
+    kernels::max_pool_backward(window_of(step_), y.grad.data() + s * step_.out.size(),
+                               which_.data() + s * step_.out.size(),
+                               x.grad.data() + s * step_.in.size());
+  }
+}
+
+AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, int max_batch)
+    : graph_(graph),
+      step_(step),
+      sums_(static_cast<std::size_t>(max_batch) * step.out.size()),
+      dv_(step.out.size()) {}
+
+void AvgPoolLayer::forward(const Pass& pass) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
+    const std::size_t in = s * step_.in.size(), out = s * step_.out.size();
+    if (pass.integers) {
+      average_pool_int(step_, x.codes.data() + in, x.grid, sums_.data() + out, y.grid,
+                       y.codes.data() + out);
+    } else {
+      kernels::mean_pool(window_of(step_), x.real.data() + in, y.real.data() + out);
+      if (step_.relu) relu_real(step_.out.size(), y.real.data() + out);
+    }
+  }
+}
+
+void AvgPoolLayer::backward(const Pass& pass) {
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const auto count = static_cast<float>(step_.kernel_h * step_.kernel_w);
+  float dscale = 0;
+  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
+    const std::size_t out = s * step_.out.size();
+    const float* dy = y.grad.data() + out;
+    if (pass.integers) {
+      const std::int32_t* sums = sums_.data() + out;
+      dscale += straight_through(
+          step_.out.size(),
+          [&](std::size_t i) {
+            return average_position(sums[i], count, x.grid.scale, y.grid.scale);
+          },
+          y.grid.code, dy, dv_.data());
+    } else {
+      pass_real(step_.out.size(), step_.relu, y.real.data() + out, dy, dv_.data());
+    }
+    if (x.wants_grad) {
+      kernels::mean_pool_backward(window_of(step_), dv_.data(),
+                                  x.grad.data() + s * step_.in.size());
+    }
+  }
+  if (pass.integers) set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
+}
+
+}  // namespace fedqat

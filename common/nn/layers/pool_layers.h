@@ -1,0 +1,33 @@
+// MaxPool and AvgPool of the trainer.
+#pragma once
+
+#include "common/nn/layers/layer.h"
+
+namespace fedqat {
+
+// Works on codes as on reals, since rounding keeps order: shares its input's grid.
+class MaxPoolLayer final : public Layer {
+ public:
+  MaxPoolLayer(const Step& step, int max_batch);
+  void forward(const Pass& pass) override;
+  void backward(const Pass& pass) override;
+
+ private:
+  const Step step_;
+  Buffer<std::uint8_t> which_;
+};
+
+class AvgPoolLayer final : public Layer {
+ public:
+  AvgPoolLayer(const Graph& graph, const Step& step, int max_batch);
+  void forward(const Pass& pass) override;
+  void backward(const Pass& pass) override;
+
+ private:
+  const Graph& graph_;
+  const Step step_;
+  Buffer<std::int32_t> sums_;
+  Buffer<float> dv_;
+};
+
+}  // namespace fedqat

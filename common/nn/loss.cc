@@ -1,0 +1,34 @@
+#include "common/nn/loss.h"
+
+#include <algorithm>
+
+#include "common/base/exact_math.h"
+
+namespace fedqat {
+
+BatchStats softmax_cross_entropy(std::span<const float> logits, const std::uint8_t* labels, int n,
+                                 std::span<float> dlogits) {
+  const std::size_t classes = logits.size() / static_cast<std::size_t>(n);
+  BatchStats stats;
+  for (int i = 0; i < n; ++i) {
+    const auto row = logits.subspan(static_cast<std::size_t>(i) * classes, classes);
+    const auto best = std::max_element(row.begin(), row.end());
+    const std::size_t label = labels[i];
+    stats.correct += static_cast<std::size_t>(best - row.begin()) == label;
+    double sum = 0;
+    double share[256];  // labels are u8
+    for (std::size_t c = 0; c < classes; ++c) {
+      share[c] = exact_exp(static_cast<double>(row[c]) - *best);
+      sum += share[c];
+    }
+    stats.loss += exact_log(sum) - (static_cast<double>(row[label]) - *best);
+    if (dlogits.empty()) continue;
+    float* d = dlogits.data() + static_cast<std::size_t>(i) * classes;
+    for (std::size_t c = 0; c < classes; ++c) {
+      d[c] = static_cast<float>((share[c] / sum - (c == label ? 1 : 0)) / n);
+    }
+  }
+  return stats;
+}
+
+}  // namespace fedqat

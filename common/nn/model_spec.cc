@@ -1,0 +1,134 @@
+#include "common/nn/model_spec.h"
+
+#include <array>
+#include <set>
+#include <utility>
+
+namespace fedqat {
+namespace {
+
+constexpr std::array<std::pair<Op, std::string_view>, 8> kOps = {{
+    {Op::kInput, "input"},
+    {Op::kDense, "dense"},
+    {Op::kConv2d, "conv2d"},
+    {Op::kMaxPool, "max_pool"},
+    {Op::kAvgPool, "avg_pool"},
+    {Op::kRelu, "relu"},
+    {Op::kFlatten, "flatten"},
+    {Op::kAdd, "add"},
+}};
+
+constexpr int kMaxExtent = 1 << 14;           // of a side, of channels, of a kernel
+constexpr std::size_t kMaxValues = 1U << 26;  // elements of one sample's value
+
+Error node_error(const NodeSpec& node, std::string what) {
+  return {Errc::kInvalid, "layer '" + node.name + "': " + std::move(what)};
+}
+
+Result<Shape> windowed(const NodeSpec& n, const Shape& x, int channels) {
+  if (n.kernel_h < 1 || n.kernel_w < 1 || n.kernel_h > kMaxExtent || n.kernel_w > kMaxExtent) {
+    return node_error(n, "the kernel must be at least 1 x 1");
+  }
+  if (n.stride < 1 || n.padding < 0 || n.stride > kMaxExtent || n.padding > kMaxExtent) {
+    return node_error(n, "stride must be at least 1 and padding at least 0");
+  }
+  const int h = x.h + 2 * n.padding - n.kernel_h, w = x.w + 2 * n.padding - n.kernel_w;
+  if (h < 0 || w < 0) {
+    return node_error(n, "a " + std::to_string(n.kernel_h) + " x " + std::to_string(n.kernel_w) +
+                             " kernel does not fit its input " + to_string(x) +
+                             "; use a smaller kernel or more padding");
+  }
+  return Shape{h / n.stride + 1, w / n.stride + 1, channels};
+}
+
+Result<Shape> output_shape(const NodeSpec& n, const std::vector<Shape>& shapes) {
+  const auto in = [&](std::size_t i) { return shapes[static_cast<std::size_t>(n.inputs[i])]; };
+  switch (n.op) {
+    case Op::kInput:
+      return node_error(n, "only the first layer may be the input");
+    case Op::kDense:
+      if (n.units < 1 || n.units > 65536) return node_error(n, "units must be 1..65536");
+      return Shape{1, 1, n.units};
+    case Op::kConv2d:
+      if (n.units < 1 || n.units > 65536) return node_error(n, "units must be 1..65536");
+      return windowed(n, in(0), n.units);
+    case Op::kMaxPool:
+    case Op::kAvgPool:
+      if (n.padding != 0) return node_error(n, "pools take no padding");
+      if (n.kernel_h * std::int64_t{n.kernel_w} > 256) {
+        return node_error(n, "a pool's window may have at most 256 elements");
+      }
+      return windowed(n, in(0), in(0).c);
+    case Op::kRelu:
+      return in(0);
+    case Op::kFlatten:
+      return Shape{1, 1, static_cast<int>(in(0).size())};
+    case Op::kAdd:
+      if (in(0) != in(1)) {
+        return node_error(
+            n, "its inputs differ in shape: " + to_string(in(0)) + " and " + to_string(in(1)));
+      }
+      return in(0);
+  }
+  return node_error(n, "unknown operation");
+}
+
+}  // namespace
+
+std::string_view op_name(Op op) {
+  for (const auto& [value, name] : kOps) {
+    if (value == op) return name;
+  }
+  return "unknown";
+}
+
+Result<Op> parse_op(std::string_view name) {
+  std::string known;
+  for (const auto& [value, text] : kOps) {
+    if (text == name) return value;
+    known += (known.empty() ? "" : ", ") + std::string(text);
+  }
+  return Error{Errc::kInvalid, "unknown operation '" + std::string(name) + "'; known: " + known};
+}
+
+Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec) {
+  if (spec.nodes.empty() || spec.nodes[0].op != Op::kInput || !spec.nodes[0].inputs.empty()) {
+    return Error{Errc::kInvalid, "model '" + spec.name + "': the first layer must be the input"};
+  }
+  for (const int side : {spec.input.h, spec.input.w, spec.input.c}) {
+    if (side < 1 || side > kMaxExtent) {
+      return Error{Errc::kInvalid,
+                   "model '" + spec.name + "': bad input shape " + to_string(spec.input)};
+    }
+  }
+  std::vector<Shape> shapes = {spec.input};
+  std::set<std::string_view> names = {spec.nodes[0].name};
+  for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
+    const NodeSpec& n = spec.nodes[i];
+    if (!names.insert(n.name).second) return node_error(n, "the name is taken; names are unique");
+    if (n.inputs.size() != (n.op == Op::kAdd ? 2U : 1U)) {
+      return node_error(n, std::string(op_name(n.op)) + " takes " +
+                               (n.op == Op::kAdd ? "two inputs" : "one input"));
+    }
+    for (const int input : n.inputs) {
+      if (input < 0 || static_cast<std::size_t>(input) >= i) {
+        return node_error(n, "its input must be an earlier layer");
+      }
+    }
+    auto shape = output_shape(n, shapes);
+    if (!shape) return shape.error();
+    if (shape->h > kMaxExtent || shape->w > kMaxExtent || shape->size() > kMaxValues) {
+      return node_error(n, "its output " + to_string(*shape) + " is too large");
+    }
+    shapes.push_back(*shape);
+  }
+  if (shapes.back() != Shape{1, 1, spec.classes} || spec.classes < 2 || spec.classes > 256) {
+    return Error{Errc::kInvalid,
+                 "model '" + spec.name + "': the last layer gives " + to_string(shapes.back()) +
+                     ", the data has " + std::to_string(spec.classes) +
+                     " classes; end with dense, units = " + std::to_string(spec.classes)};
+  }
+  return shapes;
+}
+
+}  // namespace fedqat

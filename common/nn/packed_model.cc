@@ -1,0 +1,147 @@
+#include "common/nn/packed_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/check.h"
+#include "common/base/exact_math.h"
+#include "common/kernels/elementwise/elementwise.h"
+#include "common/nn/integer_ops.h"
+
+namespace fedqat {
+namespace {
+
+std::span<const float> param(const Graph& graph, const ModelState& state, int index) {
+  const ParamTensor& p = graph.params[static_cast<std::size_t>(index)];
+  return std::span<const float>(state.params).subspan(p.offset, p.size);
+}
+
+PackedStep pack_linear(const Graph& graph, const ModelState& state, const Step& step,
+                       float x_scale) {
+  PackedStep packed;
+  const auto w = param(graph, state, step.weight);
+  const auto bias = param(graph, state, step.bias);
+  const auto thetas = param(graph, state, step.weight_scale);
+  for (const float theta : thetas) {
+    packed.weight_scales.push_back(static_cast<float>(exact_exp2(theta)));
+  }
+  packed.weights.resize(w.size());
+  std::vector<float> unused(w.size());
+  kernels::elementwise().quantize_weights(
+      w.data(), step.out.c, static_cast<int>(w.size()) / step.out.c, packed.weight_scales.data(),
+      (1 << (step.weight_bits - 1)) - 1, packed.weights.data(), unused.data());
+  for (std::size_t c = 0; c < bias.size(); ++c) {
+    packed.bias.push_back(bias_code(bias[c], x_scale, packed.weight_scales[c]));
+  }
+  return packed;
+}
+
+bool usable(float scale) { return std::isfinite(scale) && scale > 0; }
+
+Error step_error(const Step& step, const std::string& what) {
+  return {Errc::kInvalid, "layer '" + step.name + "': " + what};
+}
+
+Result<void> check_float(const Step& step, const PackedStep& p, std::size_t weights) {
+  if (p.float_weights.size() != weights ||
+      p.float_bias.size() != static_cast<std::size_t>(step.out.c)) {
+    return step_error(step, "wrong number of weights or biases");
+  }
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (!std::all_of(p.float_weights.begin(), p.float_weights.end(), finite) ||
+      !std::all_of(p.float_bias.begin(), p.float_bias.end(), finite)) {
+    return step_error(step, "a weight or bias is not finite");
+  }
+  return {};
+}
+
+Result<void> check_linear(const Step& step, const PackedStep& p, std::size_t weights,
+                          float x_scale) {
+  const auto channels = static_cast<std::size_t>(step.out.c);
+  if (p.weights.size() != weights || p.weight_scales.size() != channels ||
+      p.bias.size() != channels) {
+    return step_error(step, "wrong number of weights, scales or biases");
+  }
+  const int limit = (1 << (step.weight_bits - 1)) - 1;
+  for (const std::int8_t w : p.weights) {
+    if (std::abs(w) > limit) {
+      return step_error(
+          step, "weight code " + std::to_string(w) + " is outside +-" + std::to_string(limit));
+    }
+  }
+  for (const std::int32_t b : p.bias) {
+    if (b > 1 << 30 || b < -(1 << 30)) return step_error(step, "a bias is beyond 2^30");
+  }
+  for (const float s : p.weight_scales) {
+    // The product below is what the kernels multiply by.
+    if (!usable(s) || !usable(x_scale * s) || !std::isfinite((x_scale * s) / p.activation_scale)) {
+      return step_error(step, "a weight scale is not a finite positive number");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+PackedModel pack_model(const Graph& graph, const ModelState& state, const InputGrid& input) {
+  FEDQAT_CHECK(state.params.size() == graph.param_count);
+  FEDQAT_CHECK(state.quantized != graph.quant.is_float());
+  PackedModel model{.spec = graph.spec, .quant = graph.quant, .input = input, .steps = {}};
+  std::vector<float> scales = {input.scale};  // of values
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) {
+    const Step& s = graph.steps[i];
+    const float x_scale = scales[static_cast<std::size_t>(s.inputs[0])];
+    PackedStep packed;
+    if (graph.quant.is_float()) {
+      if (s.has_weights()) {
+        const auto w = param(graph, state, s.weight), b = param(graph, state, s.bias);
+        packed.float_weights.assign(w.begin(), w.end());
+        packed.float_bias.assign(b.begin(), b.end());
+      }
+    } else {
+      if (s.has_weights()) packed = pack_linear(graph, state, s, x_scale);
+      if (s.activation_scale != kNone) {
+        packed.activation_scale =
+            static_cast<float>(exact_exp2(param(graph, state, s.activation_scale)[0]));
+        packed.activation_zero = state.zero_points[i];
+      }
+    }
+    scales.push_back(s.activation_scale == kNone ? x_scale : packed.activation_scale);
+    model.steps.push_back(std::move(packed));
+  }
+  return model;
+}
+
+Result<void> validate(const PackedModel& model) {
+  auto graph = build_graph(model.spec, model.quant);
+  if (!graph) return graph.error();
+  if (model.steps.size() != graph->steps.size()) {
+    return Error{Errc::kInvalid, "the model has " + std::to_string(model.steps.size()) +
+                                     " packed layers, its graph " +
+                                     std::to_string(graph->steps.size())};
+  }
+  if (!usable(model.input.scale) || model.input.zero < 0 || model.input.zero > 255) {
+    return Error{Errc::kInvalid, "the input's scale or zero point is out of range"};
+  }
+  std::vector<float> scales = {model.input.scale};
+  for (std::size_t i = 0; i < model.steps.size(); ++i) {
+    const Step& s = graph->steps[i];
+    const PackedStep& p = model.steps[i];
+    const float x_scale = scales[static_cast<std::size_t>(s.inputs[0])];
+    const bool own_grid = s.activation_scale != kNone;
+    if (own_grid && (!usable(p.activation_scale) || p.activation_zero < 0 ||
+                     p.activation_zero > (1 << s.activation_bits) - 1)) {
+      return step_error(s, "the activation scale or zero point is out of range");
+    }
+    if (s.has_weights()) {
+      const std::size_t weights = graph->params[static_cast<std::size_t>(s.weight)].size;
+      const auto ok = model.quant.is_float() ? check_float(s, p, weights)
+                                             : check_linear(s, p, weights, x_scale);
+      if (!ok) return ok;
+    }
+    scales.push_back(own_grid ? p.activation_scale : x_scale);
+  }
+  return {};
+}
+
+}  // namespace fedqat
