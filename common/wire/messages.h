@@ -65,11 +65,14 @@ struct UpdateStats {
 Bytes encode_stats(const UpdateStats& stats);
 Result<UpdateStats> decode_stats(ByteView bytes);
 
+// What identifies an update: the hash of its payload, then of its statistics.
+Digest update_digest(ByteView payload, ByteView stats);
+
 struct UploadUpdate {
   std::uint64_t run = 0;
   std::uint32_t round = 0;
   std::uint64_t version = 0;
-  Digest sha256{};  // of payload, then stats
+  Digest sha256{};  // update_digest()
   std::uint64_t payload_size = 0;
   std::uint64_t offset = 0;  // offset + data.size() <= payload_size
   Bytes data;

@@ -21,7 +21,8 @@ void take_window(const wire::LayerConfig& layer, NodeSpec& node) {
 Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape& shape,
                                     int classes) {
   ModelSpec spec{config.name(), shape, classes, {}};
-  spec.nodes.push_back({.name = "input"});
+  spec.nodes.emplace_back();
+  spec.nodes[0].name = "input";
   std::unordered_map<std::string, int> index = {{"input", 0}};
   for (const wire::LayerConfig& layer : config.layers()) {
     const int position = static_cast<int>(spec.nodes.size());

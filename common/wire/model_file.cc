@@ -109,9 +109,9 @@ Bytes encode_model(const PackedModel& model) {
   header.format = kModelFormat;
   header.payload = payload.size();
   std::memcpy(header.sha256, digest.data(), digest.size());
-  Bytes file(sizeof header);
+  Bytes file(sizeof header + payload.size());
   std::memcpy(file.data(), &header, sizeof header);
-  file.insert(file.end(), payload.begin(), payload.end());
+  std::copy(payload.begin(), payload.end(), file.begin() + sizeof header);
   return file;
 }
 

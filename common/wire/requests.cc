@@ -111,6 +111,13 @@ Result<UpdateStats> decode_stats(ByteView bytes) {
   return stats;
 }
 
+Digest update_digest(ByteView payload, ByteView stats) {
+  Sha256 hash;
+  hash.update(payload);
+  hash.update(stats);
+  return std::move(hash).finish();
+}
+
 Bytes encode_request(const Request& request) {
   wire::Request out;
   std::visit([&](const auto& m) { put(m, out); }, request);

@@ -1,6 +1,7 @@
 #include "sim/cli/progress.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "sim/report/number.h"
@@ -12,7 +13,8 @@ std::string eta_text(std::size_t done, std::uint32_t total, std::int64_t elapsed
   const double elapsed = double(elapsed_ms) / 1000;
   if (done >= total) return "in " + seconds_text(elapsed);
   if (done == 0) return "";
-  return seconds_text(std::max(1.0, elapsed / double(done) * double(total - done))) + " left";
+  const double left = elapsed / double(done) * double(total - done);
+  return seconds_text(std::max(1.0, std::round(left))) + " left";
 }
 
 }  // namespace

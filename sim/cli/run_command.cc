@@ -35,7 +35,11 @@ Result<RunOutcome> train(const wire::Config& config, const DataSplit& data, cons
 }
 
 void print_line(const char* what, const std::string& value, const std::string& note) {
-  std::printf("%-14s %-22s %s\n", what, value.c_str(), note.c_str());
+  if (note.empty()) {
+    std::printf("%-14s %s\n", what, value.c_str());
+  } else {
+    std::printf("%-14s %-22s %s\n", what, value.c_str(), note.c_str());
+  }
 }
 
 void print_summary(const RunReport& run, const RunReport* twin, const std::filesystem::path& dir) {

@@ -36,7 +36,8 @@ std::string bytes_text(double bytes) {
 
 std::string seconds_text(double seconds) {
   if (!std::isfinite(seconds)) return "-";
-  if (seconds < 9.95) return fixed(seconds, seconds < 0.0995 ? 3 : 1) + " s";
+  const bool whole_number = seconds == std::floor(seconds);
+  if (seconds < 9.95 && !whole_number) return fixed(seconds, seconds < 0.0995 ? 3 : 1) + " s";
   const auto whole = static_cast<std::uint64_t>(std::llround(seconds));
   if (whole < 60) return std::to_string(whole) + " s";
   if (whole < 3600) return std::to_string(whole / 60) + " m " + std::to_string(whole % 60) + " s";

@@ -1,0 +1,89 @@
+#include "client/local_trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "common/base/check.h"
+#include "common/base/rng.h"
+
+namespace fedqat {
+namespace {
+
+// visit(batch) over `order` in pieces of at most `batch`
+template <class Visit>
+void for_each_batch(std::span<const std::uint32_t> order, std::size_t batch, Visit visit) {
+  for (std::size_t first = 0; first < order.size(); first += batch) {
+    visit(order.subspan(first, std::min(batch, order.size() - first)));
+  }
+}
+
+}  // namespace
+
+LocalTrainer::LocalTrainer(const Graph& graph, const InputGrid& input)
+    : graph_(graph), input_(input), sgd_(graph) {}
+
+void LocalTrainer::reserve(const Dataset& data, std::uint32_t batch) {
+  if (batch > capacity_) {
+    network_ = std::make_unique<Network>(graph_, input_, static_cast<int>(batch));
+    capacity_ = batch;
+  }
+  codes_.resize(std::size_t{capacity_} * data.shape.size());
+  labels_.resize(capacity_);
+}
+
+void LocalTrainer::gather(const Dataset& data, std::span<const std::uint32_t> order) {
+  const std::size_t size = data.shape.size();
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    std::memcpy(codes_.data() + i * size, data.sample(order[i]).data(), size);
+    labels_[i] = data.labels[order[i]];
+  }
+}
+
+std::vector<Log2Histogram> LocalTrainer::observe(const Dataset& data,
+                                                 std::span<const std::uint32_t> order,
+                                                 std::uint32_t batch) {
+  std::vector<Log2Histogram> histograms(graph_.steps.size());
+  for_each_batch(order, batch, [&](std::span<const std::uint32_t> part) {
+    gather(data, part);
+    network_->observe_batch(codes_.data(), static_cast<int>(part.size()), histograms);
+  });
+  return histograms;
+}
+
+Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& task,
+                                        const Dataset& data,
+                                        std::span<const std::uint32_t> samples) {
+  FEDQAT_CHECK(!samples.empty() && data.shape == graph_.spec.input);
+  const LocalTraining& t = task.training;
+  reserve(data, t.batch);
+  network_->load(model);
+  sgd_.start(model.params);
+  Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
+  std::vector<std::uint32_t> order(samples.begin(), samples.end());
+  LocalResult result;
+  for (std::uint32_t epoch = 0; epoch < t.epochs; ++epoch) {
+    shuffle(order, rng);
+    if (epoch == 0 && t.calibration_samples > 0) {
+      const auto some = std::min<std::size_t>(order.size(), t.calibration_samples);
+      result.histograms = observe(data, std::span(order).first(some), t.batch);
+    }
+    for_each_batch(order, t.batch, [&](std::span<const std::uint32_t> part) {
+      gather(data, part);
+      const BatchStats stats =
+          network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()));
+      sgd_.step(t, network_->grads(), network_->params());
+      result.loss += stats.loss;
+      result.seen += part.size();
+    });
+  }
+  if (!std::isfinite(result.loss)) {
+    return Error{Errc::kInvalid,
+                 "training diverged: the loss is not finite; lower "
+                 "client.learning_rate"};
+  }
+  result.delta = sgd_.delta(network_->params());
+  return result;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,50 @@
+// Local training: one client's samples, one round.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "client/sgd.h"
+#include "common/base/result.h"
+#include "common/data/dataset.h"
+#include "common/nn/network.h"
+#include "common/wire/messages.h"
+
+namespace fedqat {
+
+struct LocalResult {
+  std::vector<float> delta;               // what training changed, [graph.param_count]
+  std::uint64_t seen = 0;                 // samples, epochs included
+  double loss = 0;                        // summed over seen, each before its step
+  std::vector<Log2Histogram> histograms;  // [steps] when the task asks for them
+};
+
+// Owns a Network and its scratch memory and is used again for client after client. Not thread-safe:
+// one for each thread. Depends on (model, task, data, samples) alone.
+class LocalTrainer {
+ public:
+  LocalTrainer(const Graph& graph, const InputGrid& input);  // graph must outlive this
+
+  // samples: indices into data, at least one. The order of every epoch is drawn from (seed, round,
+  // client); the last batch of an epoch may be smaller. kInvalid: the loss is not finite.
+  Result<LocalResult> train(const ModelState& model, const Task& task, const Dataset& data,
+                            std::span<const std::uint32_t> samples);
+
+ private:
+  // Fills the batch buffers with samples of `order`.
+  void gather(const Dataset& data, std::span<const std::uint32_t> order);
+  void reserve(const Dataset& data, std::uint32_t batch);
+  std::vector<Log2Histogram> observe(const Dataset& data, std::span<const std::uint32_t> order,
+                                     std::uint32_t batch);
+
+  const Graph& graph_;
+  InputGrid input_;
+  std::unique_ptr<Network> network_;
+  std::uint32_t capacity_ = 0;  // batch that network_ holds
+  Sgd sgd_;
+  std::vector<std::uint8_t> codes_;
+  std::vector<std::uint8_t> labels_;
+};
+
+}  // namespace fedqat

@@ -1,0 +1,39 @@
+#include "coordinator/calibrate.h"
+
+#include "common/base/check.h"
+#include "common/base/exact_math.h"
+#include "common/quant/range_fit.h"
+
+namespace fedqat {
+namespace {
+
+float log2_of(float scale) { return static_cast<float>(exact_log2(static_cast<double>(scale))); }
+
+}  // namespace
+
+void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state) {
+  FEDQAT_CHECK(!graph.quant.is_float() && histograms.size() == graph.steps.size());
+  state.zero_points.assign(graph.steps.size(), 0);
+  for (std::size_t s = 0; s < graph.steps.size(); ++s) {
+    const Step& step = graph.steps[s];
+    if (step.activation_scale != kNone) {
+      const auto grid = fit_activation(histograms[s], step.activation_bits, step.relu);
+      const auto& scale = graph.params[static_cast<std::size_t>(step.activation_scale)];
+      state.params[scale.offset] = log2_of(grid.scale);
+      state.zero_points[s] = grid.zero;
+    }
+    if (step.weight_scale != kNone) {
+      const auto& weight = graph.params[static_cast<std::size_t>(step.weight)];
+      const auto& scale = graph.params[static_cast<std::size_t>(step.weight_scale)];
+      const std::size_t each = weight.size / scale.size;
+      const std::span<const float> params = state.params;
+      for (std::size_t c = 0; c < scale.size; ++c) {
+        state.params[scale.offset + c] = log2_of(
+            fit_weight_scale(params.subspan(weight.offset + c * each, each), step.weight_bits));
+      }
+    }
+  }
+  state.quantized = true;
+}
+
+}  // namespace fedqat

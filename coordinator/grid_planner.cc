@@ -1,0 +1,52 @@
+#include "coordinator/grid_planner.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/codec/bit_pack.h"
+#include "coordinator/strategy.h"
+
+namespace fedqat {
+namespace {
+
+constexpr float kHeadroom = 1.25F;
+constexpr float kLeastRange = 0x1p-20F;  // of a tensor that stood still: it may wake up
+constexpr int kSmallTensorBits = 16;
+
+bool is_scale(const ParamTensor& p) {
+  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
+}
+
+}  // namespace
+
+GridPlanner::GridPlanner(const Graph& graph, int uplink_bits)
+    : graph_(graph), uplink_bits_(uplink_bits), ranges_(graph.params.size(), 0.0F) {}
+
+UpdateGrid GridPlanner::grid(bool scales_move) const {
+  UpdateGrid grid;
+  for (std::size_t t = 0; t < graph_.params.size(); ++t) {
+    const ParamTensor& p = graph_.params[t];
+    TensorGrid g{p.size, kFloatUpdateBits, 1};
+    if (is_scale(p) && !scales_move) {
+      g.bits = kNotSentBits;
+    } else if (uplink_bits_ != kFloatUpdateBits) {
+      const float range = is_scale(p) ? kMaxScaleMove : ranges_[t];
+      if (range > 0) {
+        g.bits =
+            p.kind == ParamKind::kWeight ? uplink_bits_ : std::max(uplink_bits_, kSmallTensorBits);
+        g.step = range / static_cast<float>(max_code(g.bits));
+      }
+    }
+    grid.push_back(g);
+  }
+  return grid;
+}
+
+void GridPlanner::learn(const Aggregate& round) {
+  FEDQAT_CHECK(round.max_abs.size() == ranges_.size());
+  for (std::size_t t = 0; t < ranges_.size(); ++t) {
+    ranges_[t] = std::clamp(kHeadroom * round.max_abs[t], kLeastRange, kFixedLimit);
+  }
+}
+
+}  // namespace fedqat

@@ -1,0 +1,32 @@
+// The common grid of each round's updates.
+#pragma once
+
+#include <vector>
+
+#include "common/codec/update_codec.h"
+#include "common/nn/graph.h"
+#include "coordinator/aggregator.h"
+
+namespace fedqat {
+
+// Weights travel at `uplink_bits`, biases at 16 (they are few), both over 1.25 times the greatest
+// change that any accepted client of the round before saw; fp32 while there is none. Log2 scales
+// travel at 16 bits over +-kMaxScaleMove, which is all they may move, and only while they are
+// learnt. At uplink_bits = 32 everything is fp32. A pure function of what was committed.
+class GridPlanner {
+ public:
+  GridPlanner(const Graph& graph, int uplink_bits);
+
+  // scales_move: log2 scales are learnt in this round.
+  UpdateGrid grid(bool scales_move) const;
+  void learn(const Aggregate& round);
+  // What a restarted coordinator has to restore: one range a tensor, 0: not known.
+  std::span<float> state() { return ranges_; }
+
+ private:
+  const Graph& graph_;
+  int uplink_bits_;
+  std::vector<float> ranges_;
+};
+
+}  // namespace fedqat
