@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
-#include <initializer_list>
 #include <vector>
 
 #include "common/crypto/sha256.h"
