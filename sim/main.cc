@@ -1,8 +1,12 @@
 // fedqat-sim: federations of virtual clients on one machine.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
+#include "common/wire/schema.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/interrupt.h"
@@ -50,6 +54,26 @@ void add_run(CLI::App& command, RunOptions& options) {
   command.add_flag("-q,--quiet", options.quiet, "No progress");
 }
 
+std::vector<std::string> command_names(CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+// CLI11 calls an unknown command a missing one.
+bool is_unknown_command(CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || *argv[1] == '-') return false;
+  const auto names = command_names(app);
+  return std::find(names.begin(), names.end(), argv[1]) == names.end();
+}
+
+int refuse_command(CLI::App& app, const std::string& name) {
+  const std::string meant = nearest(name, command_names(app));
+  std::string text = "unknown command '" + name + "'; ";
+  if (!meant.empty()) text += "did you mean '" + meant + "'? ";
+  return complain({Errc::kInvalid, text + "fedqat-sim --help lists the commands"});
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app("Federated quantization-aware training of virtual clients on one machine.",
                "fedqat-sim");
@@ -65,11 +89,15 @@ int parse_and_run(int argc, char** argv) {
   add_run(*command, run);
   command->add_flag("--fp32-twin", run.fp32_twin,
                     "Trains the same federation in fp32 too, and compares");
+  command->footer(
+      "Examples:\n  fedqat-sim run configs/quickstart.toml --out first-run --fp32-twin\n  "
+      "fedqat-sim run configs/quickstart.toml --seed 2 --set client.batch=64");
   command->callback([&] { code = run_command(run, *fs, clock); });
 
   RunOptions compare;
   command = app.add_subcommand("compare", "Trains it by several techniques, side by side");
   add_run(*command, compare);
+  command->footer("Examples:\n  fedqat-sim compare configs/quickstart.toml --set compare.seeds=5");
   command->callback([&] { code = compare_command(compare, *fs, clock); });
 
   ReportOptions report;
@@ -78,6 +106,7 @@ int parse_and_run(int argc, char** argv) {
       ->type_name("RUN")
       ->required();
   command->add_option("--out", report.out, "HTML file to write")->type_name("FILE");
+  command->footer("Examples:\n  fedqat-sim report first-run second-run --out both.html");
   command->callback([&] { code = report_command(report, *fs); });
 
   PartitionOptions partition;
@@ -87,11 +116,15 @@ int parse_and_run(int argc, char** argv) {
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--json", partition.json, "Prints JSON");
+  command->footer(
+      "Examples:\n  fedqat-sim partition configs/quickstart.toml --set partition.alpha=0.1");
   command->callback([&] { code = partition_command(partition, *fs); });
 
   command = app.add_subcommand("config", "Prints every key of a config with its documentation");
+  command->footer("Examples:\n  fedqat-sim config > my.toml");
   command->callback([&] { code = config_command(); });
 
+  if (is_unknown_command(app, argc, argv)) return refuse_command(app, argv[1]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -6,7 +6,8 @@ expect 0 'Exit codes' --help
 expect 0 'fp32-twin' run --help
 expect 0 '^fedqat-sim [0-9]+\.[0-9]+' --version
 expect 2 'subcommand' 
-expect 2 'bogus' bogus
+expect 2 "unknown command 'rum'; did you mean 'run'" rum
+expect 2 "unknown command 'frobnicate'" frobnicate
 expect 2 'config' run
 expect 2 'nowhere.toml' run "$work/nowhere.toml"
 expect 2 '--frobnicate' run --frobnicate "$work/nowhere.toml"
@@ -26,11 +27,11 @@ printf '[run]\nrounds = "many"\n' >"$work/type.toml"
 expect 2 'type.toml:2:1[0-9]*: ' run "$work/type.toml"
 printf '[run\n' >"$work/syntax.toml"
 expect 2 'syntax.toml:1:' run "$work/syntax.toml"
-printf '[run]\nrounds = 1\n' >"$work/good.toml"
+printf '[run]\nrounds = 6\n' >"$work/good.toml"
 expect 2 'run.nonsense' run "$work/good.toml" --set run.nonsense=1
 expect 2 '' run "$work/good.toml" --seed minus-one
 
-printf '[run]\nrounds = 1\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
+printf '[run]\nrounds = 6\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
 mkdir "$work/empty"
 expect 3 'mnist' run "$work/mnist.toml" --data "$work/empty" --out "$work/out"
 if [ -e "$work/out" ]; then fail "a run without data left $work/out behind"; fi

@@ -25,9 +25,7 @@ for file in config.toml manifest.json metrics.csv report.json report.html model.
   [ -s "$work/a/fp32/$file" ] || fail "fp32/$file was not written"
 done
 grep -q 'round 6/6' "$work/stderr" || fail "no progress on stderr"
-if grep -q 'round' "$work/stdout" && ! grep -q '6 rounds' "$work/stdout"; then
-  fail "progress on stdout"
-fi
+if grep -q 'round [0-9]' "$work/stdout"; then fail "progress on stdout"; fi
 if LC_ALL=C grep -q "$(printf '\033\\|\r')" "$work/stderr"; then fail "control characters in a log"; fi
 [ "$(wc -l <"$work/a/metrics.csv")" = 7 ] || fail "metrics.csv does not have a line for each round"
 hash=$(json "$work/a/manifest.json" model_sha256)
@@ -43,7 +41,7 @@ done
 expect 0 "$hash" run "$work/b/config.toml" --out "$work/c" --json
 expect 0 '^model sha256' run "$work/small.toml" --out "$work/d" --seed 2 --quiet
 [ "$(json "$work/d/manifest.json" model_sha256)" != "$hash" ] || fail "the seed changes nothing"
-expect 0 '"rounds": 3' run "$work/small.toml" --out "$work/d" --set run.rounds=3 --json --quiet
+expect 0 '"rounds": 4' run "$work/small.toml" --out "$work/d" --set run.rounds=4 --json --quiet
 
 expect 0 'both.html' report "$work/a" "$work/d" --out "$work/both.html"
 grep -q '2 runs' "$work/both.html" || fail "report does not show both runs"
