@@ -1,0 +1,74 @@
+// The simulated clients: an event queue in virtual time around the real coordinator and the real
+// client sessions. Training runs on a thread pool ahead of time; everything else happens on the
+// calling thread in the order of (virtual time, client), so the result does not depend on threads.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "client/session.h"
+#include "common/base/clock.h"
+#include "common/base/thread_pool.h"
+#include "common/data/partition.h"
+#include "coordinator/service.h"
+#include "sim/memory_transport.h"
+#include "sim/scenario.h"
+
+namespace fedqat {
+
+// Memory O(model x threads): at most 2 x threads trained updates wait for their virtual time.
+//
+// A client whose upload could not come before its round closed does not train: it would only be
+// told that it is late. It stays busy until then, as a device would.
+class VirtualWorld {
+ public:
+  // Everything given must outlive this.
+  VirtualWorld(Coordinator& coordinator, const Dataset& train, const Partition& partition,
+               const Scenario& scenario, ThreadPool& pool, VirtualClock& clock);
+
+  // Runs until the coordinator closes the open round, or the run.
+  void run_round();
+
+  const Traffic& traffic() const { return traffic_; }  // since the start
+  std::uint64_t samples_trained() const { return samples_trained_; }
+  const std::string& last_failure() const { return last_failure_; }  // of a client; may be empty
+
+ private:
+  using At = std::pair<std::int64_t, ClientId>;  // virtual time, then client
+  struct Job {
+    std::shared_ptr<const Work> work;
+    std::future<Result<SealedUpdate>> update;  // valid once training was handed to the pool
+  };
+
+  void invite();
+  bool step();
+  void check_in(ClientId who);
+  void upload(ClientId who, Job job);
+  void train_ahead();
+  void start_training(ClientId who, Job& job);
+  Session session(MemoryTransport& transport);
+
+  Coordinator& coordinator_;
+  const Dataset& data_;
+  const Partition& partition_;
+  const Scenario& scenario_;
+  ThreadPool& pool_;
+  VirtualClock& clock_;
+  std::vector<std::unique_ptr<LocalTrainer>> trainers_;  // one a worker
+  ModelCache cache_;
+  Traffic traffic_;
+  std::uint64_t samples_trained_ = 0;
+  std::string last_failure_;
+
+  std::map<At, std::monostate> check_ins_;
+  std::map<At, Job> uploads_;
+  std::unordered_map<ClientId, std::int64_t> busy_until_;  // of rounds that closed without them
+};
+
+}  // namespace fedqat

@@ -1,0 +1,46 @@
+#include "common/wire/frame.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/rng.h"
+#include "common/wire/protocol.pb.h"
+
+using namespace fedqat;
+
+namespace {
+
+wire::Request some_request() {
+  wire::Request request;
+  request.mutable_fetch_model()->set_version(7);
+  request.mutable_fetch_model()->set_chunk(3);
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("frame: a message comes back from its frame") {
+  const Bytes frame = make_frame(some_request());
+  REQUIRE(*frame_size(frame) == frame.size());
+  wire::Request back;
+  REQUIRE(parse_frame(frame, back));
+  REQUIRE(back.fetch_model().version() == 7);
+}
+
+TEST_CASE("frame: a length above 1 MiB is refused before anything is read") {
+  const Bytes header = {std::byte{0xFD}, std::byte{0xFF}, std::byte{0x0F}, std::byte{0}};
+  REQUIRE(frame_size(header).error().code == Errc::kCorrupt);
+  Bytes largest = header;
+  largest[0] = std::byte{0xFC};
+  REQUIRE(*frame_size(largest) == kMaxFrame);
+}
+
+TEST_CASE("frame: cut, extended and overlong frames are refused") {
+  const Bytes frame = make_frame(some_request());
+  wire::Request back;
+  for (std::size_t n = 0; n < frame.size(); ++n) {
+    REQUIRE_FALSE(parse_frame(ByteView(frame).first(n), back));
+  }
+  Bytes longer = frame;
+  longer.push_back(std::byte{0});
+  REQUIRE_FALSE(parse_frame(longer, back));
+}

@@ -1,0 +1,59 @@
+#include "common/wire/model_file.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/nn/engine.h"
+#include "tests/support/random_data.h"
+
+using namespace fedqat;
+
+namespace {
+
+PackedModel some_model(int bits) {
+  const Shape shape = {8, 8, 1};
+  const Dataset data = blob_dataset(shape, 3, 40, 2);
+  const auto graph = build_graph(every_layer_model(shape, 3), {bits, bits, 8});
+  ModelState state = init_model(*graph, 1);
+  if (bits != kFloatBits) state = calibrated(*graph, std::move(state), data);
+  return pack_model(*graph, state, data.grid);
+}
+
+}  // namespace
+
+TEST_CASE("model_file: a model comes back and computes the same") {
+  const int bits = GENERATE(2, 3, 4, 8, kFloatBits);
+  CAPTURE(bits);
+  const PackedModel model = some_model(bits);
+  const Bytes file = encode_model(model);
+  REQUIRE(encode_model(model) == file);
+  auto back = decode_model(file, "m.fedqat");
+  REQUIRE(back);
+  REQUIRE(encode_model(*back) == file);
+  const Dataset data = random_dataset({8, 8, 1}, 3, 16, 5);
+  auto a = Engine::make(model, 16), b = Engine::make(std::move(*back), 16);
+  REQUIRE((a && b));
+  a->run(data.codes.data(), 16);
+  b->run(data.codes.data(), 16);
+  REQUIRE(std::equal(a->logits().begin(), a->logits().end(), b->logits().begin()));
+}
+
+TEST_CASE("model_file: a file cut anywhere is refused with its name and an offset") {
+  const Bytes file = encode_model(some_model(8));
+  for (std::size_t n = 0; n < file.size(); ++n) {
+    const auto r = decode_model(ByteView(file).first(n), "m.fedqat");
+    REQUIRE_FALSE(r);
+    REQUIRE_THAT(r.error().what, Catch::StartsWith("m.fedqat: byte "));
+  }
+}
+
+TEST_CASE("model_file: every flipped bit is noticed") {
+  Bytes file = encode_model(some_model(4));
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      file[i] ^= std::byte(1U << bit);
+      if (decode_model(file, "m.fedqat")) FAIL("byte " << i << " bit " << bit);
+      file[i] ^= std::byte(1U << bit);
+    }
+  }
+  REQUIRE(decode_model(file, "m.fedqat"));
+}
