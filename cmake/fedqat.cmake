@@ -15,7 +15,8 @@ add_compile_options(-ffp-contract=off)
 add_library(fedqat_options INTERFACE)
 target_compile_features(fedqat_options INTERFACE cxx_std_20)
 target_compile_options(fedqat_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=return-type -Werror=unused-result)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=return-type -Werror=unused-result
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns of std::string operator+ (its bug 105651)
 
 function(fedqat_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS;PRIVATE_DEPS")

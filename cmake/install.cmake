@@ -1,0 +1,26 @@
+# Programs, headers, example configs, and a package for find_package(fedqat): fedqat::sim and the
+# other libraries by their folder.
+include(CMakePackageConfigHelpers)
+
+get_property(libraries GLOBAL PROPERTY FEDQAT_LIBRARIES)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fedqat)
+install(TARGETS fedqat-sim)
+install(TARGETS ${libraries} EXPORT fedqatTargets)
+install(EXPORT fedqatTargets NAMESPACE fedqat:: DESTINATION ${package_dir})
+
+set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/fedqat)
+install(DIRECTORY common coordinator client sim DESTINATION ${header_dir}
+  FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${PROJECT_BINARY_DIR}/generated/ DESTINATION ${header_dir}
+  FILES_MATCHING PATTERN "*.pb.h")
+
+install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/fedqat OPTIONAL)
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+configure_package_config_file(cmake/fedqatConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/fedqatConfig.cmake INSTALL_DESTINATION ${package_dir})
+# Interfaces may change with every minor version until 1.0.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/fedqatConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/fedqatConfig.cmake
+  ${PROJECT_BINARY_DIR}/fedqatConfigVersion.cmake DESTINATION ${package_dir})

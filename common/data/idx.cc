@@ -1,8 +1,6 @@
 #include "common/data/idx.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include "common/data/input_grid.h"
 

@@ -1,5 +1,6 @@
 #include "common/data/letters.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>

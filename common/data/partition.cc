@@ -132,6 +132,7 @@ Indices deal_shards(const Dataset& train, const PartitionSpec& spec, std::uint64
 // Moves random samples, one at a time from the largest client, to clients below min_samples. Ends
 // because clients * min_samples <= n: while one has less, another has more.
 void top_up(Indices& owners, const PartitionSpec& spec, std::uint64_t seed) {
+  if (all_have(owners, spec)) return;
   const Partition before(owners, spec.clients);
   std::priority_queue<std::pair<std::uint32_t, std::uint32_t>> largest;  // (size, client)
   for (std::uint32_t c = 0; c < spec.clients; ++c) {

@@ -127,10 +127,14 @@ std::string shown_value(const Config& config, std::string_view name) {
 
 std::string place_of(const std::vector<const char*>& keys, std::string_view file,
                      const Places& places) {
+  std::string place(file);
   for (const char* key : keys) {
-    if (const auto it = places.find(key); it != places.end()) return it->second;
+    const auto it = places.find(key);
+    if (it == places.end()) continue;
+    if (it->second.starts_with("--set ")) return it->second;  // given last, so it broke the rule
+    if (place == file) place = it->second;
   }
-  return std::string(file);
+  return place;
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 
 namespace fedqat {
 
-// kInvalid with the place of the first key involved that was given, or `file` where none was.
+// kInvalid with the place of a key involved: an override if there is one, else the first that was
+// given, or `file` where none was.
 Result<void> check_config(const wire::Config& config, std::string_view file, const Places& places);
 
 }  // namespace fedqat

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
@@ -25,8 +26,8 @@ std::string number(T value) {
 
 // A bound as a person writes it: 10000000, not 1e+07.
 std::string bound(double value) {
-  const auto whole = static_cast<std::int64_t>(value);
-  return static_cast<double>(whole) == value ? number(whole) : number(value);
+  if (std::abs(value) > 1e15 || value != std::floor(value)) return number(value);
+  return number(static_cast<std::int64_t>(value));
 }
 
 std::string toml_double(double value) {

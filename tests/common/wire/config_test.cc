@@ -222,9 +222,13 @@ TEST_CASE("config: refused overrides show the assignment") {
       {"data.dir=\xff", "--set data.dir=\xff: "},
       {"model.layers.units=3", "--set model.layers.units=3: 'model.layers' is an array of tables"},
       {"client=3", "--set client=3: 'client' is an integer; write a table"},
+      {"round.clients=11", "--set round.clients=11: round.clients = 11, partition.clients = 10: "},
       {"quant.weight_bits=9", "--set quant.weight_bits=9: quant.weight_bits = 9: weights have"},
   };
   for (const auto& c : cases) CHECK_THAT(refusal("", {c.set}), Catch::StartsWith(c.what));
+  // The file was fine before the override.
+  CHECK_THAT(refusal("[round]\nclients = 9", {"partition.clients=8"}),
+             Catch::StartsWith("--set partition.clients=8: round.clients = 9, partition"));
 }
 
 TEST_CASE("config: the effective TOML reads back to the same config") {

@@ -1,0 +1,39 @@
+// The subcommands of fedqat-sim. Each writes results to stdout, progress and errors to stderr, and
+// returns the exit code (exit_code.h).
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/fs.h"
+#include "sim/cli/inputs.h"
+
+namespace fedqat {
+
+struct RunOptions {
+  InputOptions input;
+  std::filesystem::path out;  // empty: a name from the config and the seed
+  bool fp32_twin = false;
+  bool json = false;
+  bool quiet = false;
+};
+int run_command(const RunOptions& options, Fs& fs, const Clock& clock);
+int compare_command(const RunOptions& options, Fs& fs, const Clock& clock);
+
+struct ReportOptions {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path out;  // empty: report.html in the only run's folder, fedqat-report.html
+};
+int report_command(const ReportOptions& options, Fs& fs);
+
+struct PartitionOptions {
+  InputOptions input;
+  std::uint32_t show = 20;  // clients
+  bool json = false;
+};
+int partition_command(const PartitionOptions& options, Fs& fs);
+
+int config_command();
+
+}  // namespace fedqat

@@ -1,0 +1,56 @@
+#include <cstdio>
+#include <memory>
+
+#include "common/wire/config.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_code.h"
+#include "sim/cli/interrupt.h"
+#include "sim/cli/progress.h"
+#include "sim/cli/run_dir.h"
+#include "sim/compare.h"
+
+namespace fedqat {
+
+int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
+  const auto config = load_config(fs, options.input);
+  if (!config) return complain(config.error());
+  const auto data = load_config_data(fs, *config, options.input);
+  if (!data) return complain(data.error());
+  const std::filesystem::path dir =
+      options.out.empty()
+          ? default_dir("fedqat-compare", config->run().name(), config->run().seed())
+          : options.out;
+  if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
+
+  std::string current;
+  std::unique_ptr<Progress> progress;
+  const auto outcome = compare_techniques(
+      *config, *data, [&](const std::string& what, const RunReport& so_far, std::uint32_t total) {
+        if (what != current) {
+          progress.reset();  // ends the line of the run before
+          progress =
+              std::make_unique<Progress>(stderr, detect_terminal(2), clock, what, options.quiet);
+          current = what;
+        }
+        progress->round(so_far, total);
+        return !interrupted();
+      });
+  progress.reset();
+  if (!outcome) return complain(outcome.error());
+
+  const CompareReport& report = outcome->report;
+  const CompareFiles files{.report = &report,
+                           .config_toml = effective_toml(*config),
+                           .data_sha256 = data->sha256,
+                           .interrupted = !outcome->complete};
+  if (auto r = write_compare(fs, dir, files); !r) return complain(r.error());
+  if (options.json) {
+    std::fputs(compare_json(report).c_str(), stdout);
+  } else {
+    std::printf("%s\nreport  %s\n", compare_table(report).c_str(),
+                (dir / "compare.html").string().c_str());
+  }
+  return outcome->complete ? kExitOk : kExitInterrupted;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,31 @@
+// What commands start from: the config, changed by options, and its data.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/fs.h"
+#include "common/base/result.h"
+#include "common/data/dataset.h"
+#include "common/wire/config.pb.h"
+
+namespace fedqat {
+
+struct InputOptions {
+  std::filesystem::path config;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::uint32_t> threads;
+  std::filesystem::path data_dir;      // before the config's own folder
+  std::vector<std::string> overrides;  // "key=value"
+};
+
+// Every error is kInvalid: a config that cannot be read is wrong usage.
+Result<wire::Config> load_config(Fs& fs, const InputOptions& options);
+
+// Codes of load_data(): kNotFound and kCorrupt, among others.
+Result<DataSplit> load_config_data(Fs& fs, const wire::Config& config, const InputOptions& options);
+
+}  // namespace fedqat

@@ -1,0 +1,108 @@
+#include "sim/cli/run_dir.h"
+
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/crypto/sha256.h"
+#include "sim/report/metrics_csv.h"
+#include "sim/report/report_json.h"
+#include "sim/report/run_page.h"
+
+namespace fedqat {
+namespace {
+
+namespace stdfs = std::filesystem;
+constexpr const char* kManifest = "manifest.json";
+
+using Json = nlohmann::ordered_json;
+
+// `more` is what a finished command knows.
+std::string manifest(const char* status, const Json& more) {
+  Json root = {{"format", "fedqat.manifest/1"},
+               {"status", status},
+               {"version", FEDQAT_VERSION},
+               {"compiler", FEDQAT_COMPILER}};
+  root.update(more);
+  return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string end_manifest(bool interrupted, const Json& more) {
+  return manifest(interrupted ? "interrupted" : "finished", more);
+}
+
+std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
+
+}  // namespace
+
+stdfs::path default_dir(std::string_view prefix, std::string_view name, std::uint64_t seed) {
+  std::string safe;
+  for (const char c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ||
+                       (c == '.' && !safe.empty());
+    safe += plain ? c : '-';
+  }
+  return std::string(prefix) + "-" + safe + "-" + std::to_string(seed);
+}
+
+Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
+  std::error_code code;
+  if (stdfs::exists(dir, code) && !stdfs::is_directory(dir, code)) {
+    return Error{Errc::kInvalid, dir.string() +
+                                     ": is a file, but results need a folder; give "
+                                     "another one with --out"};
+  }
+  if (stdfs::exists(dir, code) && !stdfs::is_empty(dir, code) && !fs.exists(dir / kManifest)) {
+    return Error{Errc::kInvalid,
+                 dir.string() + ": holds files, but none of fedqat-sim (no " + kManifest +
+                     "); nothing was changed. Give an empty or a new folder with --out"};
+  }
+  if (auto r = fs.make_dirs(dir); !r) return r;
+  // Finds a full or read-only disk before the training, and marks the folder as ours.
+  return fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
+}
+
+Result<void> write_run(Fs& fs, const stdfs::path& dir, const RunFiles& files) {
+  const RunReport& r = *files.report;
+  const Json more = {{"command", "run"},
+                     {"name", r.name},
+                     {"seed", r.seed},
+                     {"isa", r.isa},
+                     {"threads", r.threads},
+                     {"rounds", r.rounds.size()},
+                     {"data", {{"name", r.data_name}, {"sha256", r.data_sha256}}},
+                     {"config_sha256", hash_of(files.config_toml)},
+                     {"model_sha256", r.model_sha256}};
+  const std::pair<const char*, std::string> texts[] = {
+      {"config.toml", files.config_toml},
+      {"metrics.csv", metrics_csv(r)},
+      {"report.json", report_json(r)},
+      {"report.html", run_page(r, files.fp32_twin, files.config_toml)}};
+  if (auto made = fs.make_dirs(dir); !made) return made;
+  for (const auto& [name, text] : texts) {
+    if (auto wrote = fs.write_atomic(dir / name, as_bytes(text)); !wrote) return wrote;
+  }
+  if (auto wrote = fs.write_atomic(dir / "model.fedqat", files.model_file); !wrote) return wrote;
+  return fs.write_atomic(dir / kManifest, as_bytes(end_manifest(files.interrupted, more)));
+}
+
+Result<void> write_compare(Fs& fs, const stdfs::path& dir, const CompareFiles& files) {
+  const CompareReport& r = *files.report;
+  const Json more = {{"command", "compare"},
+                     {"name", r.name},
+                     {"seed", r.first_seed},
+                     {"isa", r.isa},
+                     {"data", {{"name", r.data_name}, {"sha256", files.data_sha256}}},
+                     {"config_sha256", hash_of(files.config_toml)}};
+  const std::pair<const char*, std::string> texts[] = {
+      {"config.toml", files.config_toml},
+      {"compare.json", compare_json(r)},
+      {"compare.html", compare_page(r)},
+      {kManifest, end_manifest(files.interrupted, more)}};
+  for (const auto& [name, text] : texts) {
+    if (auto wrote = fs.write_atomic(dir / name, as_bytes(text)); !wrote) return wrote;
+  }
+  return {};
+}
+
+}  // namespace fedqat

@@ -1,0 +1,44 @@
+// The folder a run leaves behind.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "common/base/fs.h"
+#include "common/base/result.h"
+#include "sim/report/compare_report.h"
+#include "sim/run_report.h"
+
+namespace fedqat {
+
+// "fedqat-run-digits-1": `name` with everything but letters, digits, '.', '_' and '-' replaced.
+std::filesystem::path default_dir(std::string_view prefix, std::string_view name,
+                                  std::uint64_t seed);
+
+// Makes `dir`, or takes one that is empty or that fedqat-sim wrote. kInvalid: it holds something
+// else. kIo: it cannot be made or written.
+Result<void> claim_dir(Fs& fs, const std::filesystem::path& dir);
+
+struct RunFiles {
+  const RunReport* report = nullptr;
+  const RunReport* fp32_twin = nullptr;  // may be null; shown in report.html
+  std::string config_toml;
+  ByteView model_file;
+  bool interrupted = false;
+};
+
+// config.toml, metrics.csv, report.json, report.html, model.fedqat and, as the last, manifest.json.
+Result<void> write_run(Fs& fs, const std::filesystem::path& dir, const RunFiles& files);
+
+struct CompareFiles {
+  const CompareReport* report = nullptr;
+  std::string config_toml;
+  std::string data_sha256;
+  bool interrupted = false;
+};
+
+// config.toml, compare.json, compare.html and, as the last, manifest.json.
+Result<void> write_compare(Fs& fs, const std::filesystem::path& dir, const CompareFiles& files);
+
+}  // namespace fedqat

@@ -1,0 +1,100 @@
+#include "sim/ptq.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "common/base/exact_math.h"
+#include "common/nn/network.h"
+#include "common/quant/range_fit.h"
+
+namespace fedqat {
+namespace {
+
+constexpr int kBatch = 64;
+
+std::span<float> values(const ParamTensor& tensor, ModelState& state) {
+  return std::span(state.params).subspan(tensor.offset, tensor.size);
+}
+
+std::span<const float> values(const ParamTensor& tensor, const ModelState& state) {
+  return std::span(state.params).subspan(tensor.offset, tensor.size);
+}
+
+std::vector<Log2Histogram> observe(const Graph& graph, const InputGrid& input,
+                                   const ModelState& state, const Dataset& train,
+                                   const Partition& partition, std::uint32_t calibration_samples) {
+  Network network(graph, input, kBatch);
+  network.load(state);
+  std::vector<Log2Histogram> histograms(graph.steps.size());
+  std::vector<std::uint8_t> codes;
+  for (std::uint32_t client = 0; client < partition.clients(); ++client) {
+    const auto samples = partition.samples(client);
+    const std::size_t count = std::min<std::size_t>(samples.size(), calibration_samples);
+    for (std::size_t begin = 0; begin < count; begin += kBatch) {
+      const std::size_t end = std::min<std::size_t>(count, begin + kBatch);
+      codes.clear();
+      for (std::size_t i = begin; i < end; ++i) {
+        const auto sample = train.sample(samples[i]);
+        codes.insert(codes.end(), sample.begin(), sample.end());
+      }
+      network.observe_batch(codes.data(), static_cast<int>(end - begin), histograms);
+    }
+  }
+  return histograms;
+}
+
+float log2_of(float scale) { return static_cast<float>(exact_log2(double(scale))); }
+
+void fit_weights(const Graph& graph, const Step& step, ModelState& state) {
+  const ParamTensor& weight = graph.params[static_cast<std::size_t>(step.weight)];
+  const auto w = values(weight, state);
+  const auto scales = values(graph.params[static_cast<std::size_t>(step.weight_scale)], state);
+  const std::size_t fan_in = weight.size / static_cast<std::size_t>(weight.channels);
+  for (std::size_t c = 0; c < scales.size(); ++c) {
+    scales[c] = log2_of(fit_weight_scale(w.subspan(c * fan_in, fan_in), step.weight_bits));
+  }
+}
+
+}  // namespace
+
+Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
+                                            const Dataset& train, const Partition& partition,
+                                            std::uint32_t calibration_samples) {
+  const auto graph = build_graph(network.model, network.quant);
+  if (!graph) return graph.error();
+  QuantSpec none = network.quant;
+  none.weight_bits = none.activation_bits = kFloatBits;
+  const auto float_graph = build_graph(network.model, none);
+  if (!float_graph) return float_graph.error();
+  FEDQAT_CHECK(fp32.params.size() == float_graph->param_count);
+
+  // Both graphs have the same steps; only the quantized one has scales among its parameters.
+  ModelState state;
+  state.params.resize(graph->param_count);
+  state.zero_points.resize(graph->steps.size());
+  state.quantized = true;
+  const auto histograms =
+      observe(*float_graph, network.input, fp32, train, partition, calibration_samples);
+  for (std::size_t i = 0; i < graph->steps.size(); ++i) {
+    const Step& step = graph->steps[i];
+    const Step& float_step = float_graph->steps[i];
+    const auto copy = [&](int to, int from) {
+      const auto source = values(float_graph->params[static_cast<std::size_t>(from)], fp32);
+      const auto target = values(graph->params[static_cast<std::size_t>(to)], state);
+      FEDQAT_CHECK(source.size() == target.size());
+      std::copy(source.begin(), source.end(), target.begin());
+    };
+    if (step.weight != kNone) copy(step.weight, float_step.weight);
+    if (step.bias != kNone) copy(step.bias, float_step.bias);
+    if (step.weight_scale != kNone) fit_weights(*graph, step, state);
+    if (step.activation_scale != kNone) {
+      const ActivationGrid grid = fit_activation(histograms[i], step.activation_bits, step.relu);
+      values(graph->params[static_cast<std::size_t>(step.activation_scale)], state)[0] =
+          log2_of(grid.scale);
+      state.zero_points[i] = grid.zero;
+    }
+  }
+  return pack_model(*graph, state, network.input);
+}
+
+}  // namespace fedqat

@@ -1,0 +1,44 @@
+#include "sim/report/metrics_csv.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace fedqat {
+namespace {
+
+std::string shortest(double x) {
+  if (!std::isfinite(x)) return "";
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), x);
+  return {text.data(), end.ptr};
+}
+
+}  // namespace
+
+std::string metrics_csv(const RunReport& report) {
+  std::string csv =
+      "round,phase,clients_sampled,clients_aggregated,train_loss,test_accuracy,test_loss,bytes_up,"
+      "bytes_down,seconds,virtual_seconds,clipped_share\n";
+  for (const RoundReport& r : report.rounds) {
+    const std::array<std::string, 12> fields = {std::to_string(r.round),
+                                                r.phase,
+                                                std::to_string(r.clients_sampled),
+                                                std::to_string(r.clients_aggregated),
+                                                shortest(r.train_loss),
+                                                r.evaluated ? shortest(r.test_accuracy) : "",
+                                                r.evaluated ? shortest(r.test_loss) : "",
+                                                std::to_string(r.bytes_up),
+                                                std::to_string(r.bytes_down),
+                                                shortest(r.seconds),
+                                                shortest(r.virtual_seconds),
+                                                shortest(r.clipped_share)};
+    for (const std::string& field : fields) {
+      csv += field;
+      csv += &field == &fields.back() ? '\n' : ',';
+    }
+  }
+  return csv;
+}
+
+}  // namespace fedqat

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Exit codes and messages: 2 for wrong usage or configs, 3 for missing or damaged data and reports.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+expect 0 'Exit codes' --help
+expect 0 'fp32-twin' run --help
+expect 0 '^fedqat-sim [0-9]+\.[0-9]+' --version
+expect 2 'subcommand' 
+expect 2 "unknown command 'rum'; did you mean 'run'" rum
+expect 2 "unknown command 'frobnicate'" frobnicate
+expect 2 'config' run
+expect 2 'nowhere.toml' run "$work/nowhere.toml"
+expect 2 '--frobnicate' run --frobnicate "$work/nowhere.toml"
+expect 0 'learning_rate' config
+
+printf '[run]\nrounds = 1\n[client]\nbacth = 3\n' >"$work/bad-key.toml"
+expect 2 'bad-key.toml:4:1: .*client.batch' run "$work/bad-key.toml"
+expect 2 'bad-key.toml:4:1' partition "$work/bad-key.toml"
+expect 2 'bad-key.toml:4:1' compare "$work/bad-key.toml"
+printf '[partition]\nclients = 0\n' >"$work/no-clients.toml"
+expect 2 'no-clients.toml:2:1[0-9]*: ' run "$work/no-clients.toml"
+printf '[quant]\nweight_bits = 9\n' >"$work/nine-bits.toml"
+expect 2 'nine-bits.toml:2:1[0-9]*: ' run "$work/nine-bits.toml"
+printf '[partition]\nkind = "dirichlet"\nalpha = 0.0\n' >"$work/alpha.toml"
+expect 2 'alpha.toml:3:[0-9]*: ' run "$work/alpha.toml"
+printf '[run]\nrounds = "many"\n' >"$work/type.toml"
+expect 2 'type.toml:2:1[0-9]*: ' run "$work/type.toml"
+printf '[run\n' >"$work/syntax.toml"
+expect 2 'syntax.toml:1:' run "$work/syntax.toml"
+printf '[run]\nrounds = 6\n' >"$work/good.toml"
+expect 2 'run.nonsense' run "$work/good.toml" --set run.nonsense=1
+expect 2 '' run "$work/good.toml" --seed minus-one
+
+printf '[run]\nrounds = 6\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
+mkdir "$work/empty"
+expect 3 'mnist' run "$work/mnist.toml" --data "$work/empty" --out "$work/out"
+if [ -e "$work/out" ]; then fail "a run without data left $work/out behind"; fi
+mkdir "$work/damaged"
+printf '\0\0\10\3\0\0\0\12\0\0\0\34\0\0\0\34short' >"$work/damaged/train-images-idx3-ubyte"
+printf '\0\0\10\1\0\0\0\12' >"$work/damaged/train-labels-idx1-ubyte"
+expect 3 'damaged/train-[a-z]*-idx[13]-ubyte.*byte [0-9]+' run "$work/mnist.toml" --data "$work/damaged" --out "$work/out"
+
+mkdir "$work/mine"
+echo precious >"$work/mine/thesis.txt"
+expect 2 'mine: holds files' run "$work/good.toml" --out "$work/mine"
+[ "$(ls "$work/mine")" = thesis.txt ] || fail "a foreign folder was changed"
+
+expect 3 'empty/report.json' report "$work/empty"
+mkdir "$work/broken"
+printf '{\n "format": "fedqat.report/1",\n "seed": ,\n' >"$work/broken/report.json"
+expect 3 'broken/report.json:3:10: not valid JSON' report "$work/broken"
+finish

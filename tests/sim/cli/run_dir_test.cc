@@ -1,0 +1,60 @@
+#include "sim/cli/run_dir.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "sim/report/report_json.h"
+#include "tests/support/sample_report.h"
+#include "tests/support/temp_dir.h"
+
+namespace fedqat {
+namespace {
+
+TEST_CASE("run folder: the default name is harmless whatever the run is called") {
+  CHECK(default_dir("fedqat-run", "digits", 7) == "fedqat-run-digits-7");
+  CHECK(default_dir("fedqat-run", "../a b/c", 1) == "fedqat-run--.-a-b-c-1");
+}
+
+TEST_CASE("run folder: one that holds other files is refused and left alone") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  REQUIRE(fs->write_atomic(dir.path() / "thesis.txt", as_bytes("precious")));
+  const auto r = claim_dir(*fs, dir.path());
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == Errc::kInvalid);
+  CHECK_THAT(r.error().what, Catch::Contains("--out"));
+  CHECK_FALSE(fs->exists(dir.path() / "manifest.json"));
+  CHECK_FALSE(claim_dir(*fs, dir.path() / "thesis.txt"));
+}
+
+TEST_CASE("run folder: it holds the six files of a run, and can be written again") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const auto out = dir.path() / "new" / "run";
+  const RunReport report = sample_report();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(claim_dir(*fs, out));
+    const RunFiles files{.report = &report,
+                         .config_toml = "[run]\n",
+                         .model_file = as_bytes("model"),
+                         .interrupted = i == 0};
+    REQUIRE(write_run(*fs, out, files));
+    const auto manifest = fs->read(out / "manifest.json");
+    REQUIRE(manifest);
+    const auto j = nlohmann::json::parse(as_text(*manifest));
+    CHECK(j["status"] == (i == 0 ? "interrupted" : "finished"));
+    CHECK(j["seed"] == 7);
+    CHECK(j["model_sha256"] == report.model_sha256);
+    CHECK(j["data"]["sha256"] == report.data_sha256);
+    CHECK(j["config_sha256"].get<std::string>().size() == 64);
+    for (const char* key : {"version", "isa", "compiler", "threads"}) CHECK(j.contains(key));
+  }
+  for (const char* name : {"config.toml", "metrics.csv", "report.json", "report.html",
+                           "model.fedqat", "manifest.json"}) {
+    CHECK(fs->exists(out / name));
+  }
+  CHECK(load_report(*fs, out));
+}
+
+}  // namespace
+}  // namespace fedqat
