@@ -69,6 +69,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
       result.histograms = observe(data, std::span(order).first(some), t.batch);
     }
     for_each_batch(order, t.batch, [&](std::span<const std::uint32_t> part) {
+      if (!std::isfinite(result.loss)) return;  // diverged
       gather(data, part);
       const BatchStats stats =
           network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()));

@@ -1,6 +1,7 @@
 #include "common/nn/loss.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/base/exact_math.h"
 
@@ -21,7 +22,9 @@ BatchStats softmax_cross_entropy(std::span<const float> logits, const std::uint8
       share[c] = exact_exp(static_cast<double>(row[c]) - *best);
       sum += share[c];
     }
-    stats.loss += exact_log(sum) - (static_cast<double>(row[label]) - *best);
+    // sum >= 1 unless a logit is not finite: training diverged, and so says the loss.
+    stats.loss += sum >= 1 ? exact_log(sum) - (static_cast<double>(row[label]) - *best)
+                           : std::numeric_limits<double>::quiet_NaN();
     if (dlogits.empty()) continue;
     float* d = dlogits.data() + static_cast<std::size_t>(i) * classes;
     for (std::size_t c = 0; c < classes; ++c) {

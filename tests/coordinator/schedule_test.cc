@@ -12,6 +12,7 @@ wire::Config some_config() {
   c.mutable_run()->set_rounds(6);
   c.mutable_quant()->set_warmup_rounds(2);
   c.mutable_quant()->set_freeze_rounds(1);
+  c.mutable_quant()->set_scale_learning_rate(1);
   c.mutable_client()->set_learning_rate(0.1);
   c.mutable_client()->set_final_learning_rate(0.01);
   return c;
