@@ -56,6 +56,11 @@ bool is_folder_of_another(const stdfs::path& dir, const Entry& wanted) {
 
 Result<stdfs::path> find_folder(Fs& fs, const Entry& entry, const DataRequest& request,
                                 const DataFolders& folders) {
+  if (!request.dir.empty() && !fs.exists(request.dir)) {
+    return Error{Errc::kNotFound, request.dir.string() +
+                                      ": this data folder is not there; correct data.dir or "
+                                      "--data, or leave it out to use FEDQAT_DATA"};
+  }
   std::vector<stdfs::path> candidates;
   for (const stdfs::path& base : {request.dir, folders.user, folders.system}) {
     if (base.empty()) continue;

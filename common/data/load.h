@@ -25,8 +25,8 @@ struct DataFolders {
 DataFolders data_folders_from_env();
 
 // Tries <folder>/<name> and <folder> itself for each folder; "digits" is built in and reads none.
-// kInvalid: unknown name. kNotFound: lists where it looked. kCorrupt: file, byte, what was
-// expected. kIo.
+// kInvalid: unknown name. kNotFound: lists where it looked, or says that request.dir is not there.
+// kCorrupt: file, byte, what was expected. kIo.
 Result<DataSplit> load_data(Fs& fs, const DataRequest& request,
                             const DataFolders& folders = data_folders_from_env());
 

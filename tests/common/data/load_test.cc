@@ -49,6 +49,10 @@ TEST_CASE("load: digits needs no folder") {
 TEST_CASE("load: the request's folder comes before FEDQAT_DATA and the system's") {
   const TempDir dir;
   const auto fs = make_posix_fs();
+  const auto typo = load_data(*fs, {.name = "mnist", .dir = dir.path() / "y"}, kNowhere);
+  REQUIRE_FALSE(typo);
+  CHECK_THAT(typo.error().what, Catch::Contains("/y: this data folder is not there"));
+  REQUIRE(fs->make_dirs(dir.path() / "x"));
   const auto missing =
       load_data(*fs, {.name = "fashion-mnist", .dir = dir.path() / "x"}, {dir.path(), "/sys-data"});
   REQUIRE_FALSE(missing);

@@ -1,0 +1,57 @@
+// Cost of a training step, fp32 against integer forward passes, in the same binary and run:
+//   train_step --benchmark_filter=lenet5
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "common/nn/network.h"
+#include "tests/support/random_data.h"
+
+namespace {
+
+using namespace fedqat;
+
+struct Model {
+  const char* name;
+  Shape input;
+  int classes;
+};
+
+constexpr Model kModels[] = {
+    {"mlp-256-128", {28, 28, 1}, 10}, {"lenet5", {28, 28, 1}, 10},
+    {"cnn", {28, 28, 1}, 10},         {"femnist-cnn", {28, 28, 1}, 10},
+    {"cifar-cnn", {32, 32, 3}, 10},   {"digits-cnn", {8, 8, 1}, 10},
+    {"resnet8", {32, 32, 3}, 10},
+};
+
+constexpr int kBatch = 32;
+
+void train_step(benchmark::State& bench, const Model& model, bool integers) {
+  const auto graph = build_graph(*model_from_zoo(model.name, model.input, model.classes), {});
+  const Dataset data = blob_dataset(model.input, model.classes, kBatch, 1);
+  ModelState state = init_model(*graph, 1);
+  if (integers) state = calibrated(*graph, state, data);
+  Network net(*graph, data.grid, kBatch);
+  net.load(state);
+  for (auto _ : bench) {
+    net.train_batch(data.codes.data(), data.labels.data(), kBatch);
+    for (std::size_t i = 0; i < net.params().size(); ++i) net.params()[i] -= 1e-4F * net.grads()[i];
+    benchmark::ClobberMemory();
+  }
+  bench.SetItemsProcessed(bench.iterations() * kBatch);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Model& m : kModels) {
+    for (const bool integers : {false, true}) {
+      const std::string name = std::string(m.name) + (integers ? "/qat" : "/fp32");
+      benchmark::RegisterBenchmark(name.c_str(), [&m, integers](benchmark::State& s) {
+        train_step(s, m, integers);
+      });
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
