@@ -39,7 +39,8 @@ class PointLabels {
     const double width = kLetter * double(name.size());
     for (int i = 0; i < 40; ++i) {
       const bool left = i % 2 == 1;
-      const double dy = (i / 4 + 1) * 9.0 * (i / 2 % 2 == 0 ? -1 : 1);
+      const int row = i / 4 + 1;
+      const double dy = 9.0 * (i / 2 % 2 == 0 ? -row : row);
       const double from = left ? x - 10 - width : x + 10;
       const Box box{from, from + width, y + dy - 6, y + dy + 6};
       if (i < 39 && (box.right > canvas.right() || box.left < canvas.left() || hits(box))) continue;
