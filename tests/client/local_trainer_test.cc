@@ -1,0 +1,78 @@
+#include "client/local_trainer.h"
+
+#include <catch2/catch.hpp>
+#include <numeric>
+
+#include "tests/support/random_data.h"
+
+using namespace fedqat;
+
+namespace {
+
+struct Fixture {
+  Graph graph = *build_graph(every_layer_model({8, 8, 1}, 3), {8, 8, 8});
+  Dataset data = blob_dataset({8, 8, 1}, 3, 50, 2);
+  ModelState model = init_model(graph, 1);
+  Task task;
+  std::vector<std::uint32_t> all = std::vector<std::uint32_t>(50);
+
+  Fixture() {
+    std::iota(all.begin(), all.end(), 0U);
+    task.round = 1;
+    task.training = {3, 16, 0.05F, 0.9F, 0, 0, 1, 0};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("local_trainer: training lowers the loss, in floats and in integers") {
+  Fixture f;
+  const bool quantized = GENERATE(false, true);
+  CAPTURE(quantized);
+  if (quantized) f.model = calibrated(f.graph, f.model, f.data);
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto first = trainer.train(f.model, f.task, f.data, f.all);
+  REQUIRE(first);
+  REQUIRE(first->seen == 150);
+  ModelState moved = f.model;
+  for (std::size_t i = 0; i < moved.params.size(); ++i) moved.params[i] += first->delta[i];
+  REQUIRE(trainer.train(moved, f.task, f.data, f.all)->loss < first->loss);
+}
+
+TEST_CASE("local_trainer: the result depends on nothing that was trained before") {
+  Fixture f;
+  LocalTrainer fresh(f.graph, f.data.grid), used(f.graph, f.data.grid);
+  Task other = f.task;
+  other.client = 9;
+  other.training.batch = 7;
+  const auto different = used.train(f.model, other, f.data, std::span(f.all).first(11));
+  REQUIRE(different);
+  const auto a = fresh.train(f.model, f.task, f.data, f.all);
+  const auto b = used.train(f.model, f.task, f.data, f.all);
+  REQUIRE(a->delta == b->delta);
+  REQUIRE(a->loss == b->loss);
+  REQUIRE(a->delta != fresh.train(f.model, other, f.data, f.all)->delta);
+}
+
+TEST_CASE("local_trainer: histograms count the values of calibration samples only") {
+  Fixture f;
+  f.task.training.calibration_samples = 20;
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto r = trainer.train(f.model, f.task, f.data, f.all);
+  REQUIRE(r->histograms.size() == f.graph.steps.size());
+  for (std::size_t s = 0; s < f.graph.steps.size(); ++s) {
+    const Step& step = f.graph.steps[s];
+    REQUIRE(r->histograms[s].count() == (step.requantizes() ? 20 * step.out.size() : 0));
+  }
+}
+
+TEST_CASE("local_trainer: divergence is an error, not an update") {
+  Fixture f;
+  f.task.training.learning_rate = 1e6F;
+  f.task.training.epochs = 20;
+  f.task.training.weight_decay = 10;
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto r = trainer.train(f.model, f.task, f.data, f.all);
+  REQUIRE_FALSE(r);
+  REQUIRE_THAT(r.error().what, Catch::Contains("learning_rate"));
+}

@@ -1,0 +1,139 @@
+#include "client/session.h"
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <functional>
+#include <numeric>
+
+#include "common/codec/update_codec.h"
+#include "common/wire/broadcast.h"
+#include "tests/support/random_data.h"
+
+using namespace fedqat;
+
+namespace {
+
+// Answers from a script; what it has no answer for is lost.
+class Script final : public Transport {
+ public:
+  Result<Bytes> call(ByteView request) override {
+    auto decoded = decode_request(request);
+    REQUIRE(decoded);
+    requests.push_back(std::move(*decoded));
+    if (replies.empty()) return Error{Errc::kTimeout, "no answer"};
+    Bytes reply = encode_reply(replies.front());
+    replies.pop_front();
+    return reply;
+  }
+  std::deque<Reply> replies;
+  std::vector<Request> requests;
+};
+
+struct Fixture {
+  Graph graph = *build_graph(every_layer_model({8, 8, 1}, 3), {8, 8, 8});
+  Bytes broadcast = encode_broadcast(graph, init_model(graph, 1), 8);
+  Task task;
+  Script transport;
+  ModelCache cache;
+  Session session{transport, graph, cache};
+
+  Fixture() {
+    task.round = 1;
+    task.model_sha256 = sha256(broadcast);
+    task.model_size = broadcast.size();
+    for (std::size_t i = 0; i < graph.params.size(); ++i) task.grid.push_back({8, 0.01F});
+  }
+  ModelChunk chunk() const { return {0, 0, 1, task.model_sha256, broadcast}; }
+};
+
+SealedUpdate big_update() {
+  SealedUpdate u{1, 1, 0, {}, Bytes(2 * kChunkBytes + 10, std::byte{1}), {std::byte{2}}};
+  u.sha256 = update_digest(u.payload, u.stats);
+  return u;
+}
+
+}  // namespace
+
+TEST_CASE("session: check in, fetch, and the model is decoded once") {
+  Fixture f;
+  f.transport.replies = {{0, f.task}, {0, f.chunk()}, {0, f.task}, {0, f.chunk()}};
+  const auto first = f.session.begin(), second = f.session.begin();
+  REQUIRE((first && second));
+  REQUIRE(std::get<Work>(*first).model == std::get<Work>(*second).model);
+}
+
+TEST_CASE("session: it waits when told so and leaves when the run is over") {
+  Fixture f;
+  f.transport.replies = {{1500, RetryLater{}}, {0, Refusal{RefusalCode::kFinished, ""}}};
+  const auto later = f.session.begin(), over = f.session.begin();
+  REQUIRE(std::get<Idle>(*later).retry_after_ms == 1500);
+  REQUIRE(std::get<Idle>(*over).finished);
+  REQUIRE(f.session.begin().error().code == Errc::kTimeout);
+}
+
+TEST_CASE("session: a model that is not the task's is refused") {
+  Fixture f;
+  auto bad = f.chunk();
+  bad.data[3] ^= std::byte{1};
+  f.transport.replies = {{0, f.task}, {0, bad}};
+  REQUIRE(f.session.begin().error().code == Errc::kCorrupt);
+  bad = f.chunk();
+  bad.version = 5;
+  f.transport.replies = {{0, f.task}, {0, bad}};
+  REQUIRE_FALSE(f.session.begin());
+  Task other = f.task;
+  other.grid.pop_back();
+  f.transport.replies = {{0, other}};
+  REQUIRE_FALSE(f.session.begin());
+  f.transport.replies = {{0, Ack{}}};
+  REQUIRE_FALSE(f.session.begin());
+}
+
+TEST_CASE("session: an upload goes on where the coordinator says") {
+  Fixture f;
+  const SealedUpdate update = big_update();
+  const std::uint64_t one = kChunkBytes;
+  f.transport.replies = {{0, Ack{1, 1, one, false}},
+                         {0, Ack{1, 1, 0, false}},  // it was restarted and knows nothing
+                         {0, Ack{1, 1, one, false}},
+                         {0, Ack{1, 1, 2 * one, false}},
+                         {0, Ack{1, 1, 2 * one + 10, true}}};
+  const auto outcome = f.session.finish(update);
+  REQUIRE(outcome);
+  REQUIRE(std::holds_alternative<Counted>(*outcome));
+  std::vector<std::uint64_t> offsets;
+  for (const Request& r : f.transport.requests) {
+    const auto& chunk = std::get<UploadUpdate>(r);
+    offsets.push_back(chunk.offset);
+    REQUIRE(chunk.last() == !chunk.stats.empty());
+  }
+  REQUIRE(offsets == std::vector<std::uint64_t>{0, one, 0, one, 2 * one});
+}
+
+TEST_CASE("session: refusals are values, endless repetition is an error") {
+  Fixture f;
+  f.transport.replies = {{0, Refusal{RefusalCode::kLate, "late"}}};
+  const auto late = f.session.finish(big_update());
+  REQUIRE(std::get<Refusal>(*late).code == RefusalCode::kLate);
+  for (int i = 0; i < 100; ++i) f.transport.replies.push_back({0, Ack{1, 1, 0, false}});
+  REQUIRE(f.session.finish(big_update()).error().code == Errc::kUnavailable);
+  f.transport.replies = {{0, Ack{1, 1, 1ULL << 40, false}}};
+  REQUIRE(f.session.finish(big_update()).error().code == Errc::kCorrupt);
+}
+
+TEST_CASE("session: a trained update fits the task's grid and is the same every time") {
+  Fixture f;
+  const Dataset data = blob_dataset({8, 8, 1}, 3, 30, 2);
+  std::vector<std::uint32_t> samples(30);
+  std::iota(samples.begin(), samples.end(), 0U);
+  f.transport.replies = {{0, f.task}, {0, f.chunk()}};
+  const auto begun = f.session.begin();
+  LocalTrainer trainer(f.graph, data.grid);
+  const auto& work = std::get<Work>(*begun);
+  const auto a = Session::train(trainer, f.graph, work, data, samples);
+  const auto b = Session::train(trainer, f.graph, work, data, samples);
+  REQUIRE((a && b));
+  REQUIRE(a->sha256 == b->sha256);
+  REQUIRE(a->payload.size() == f.graph.param_count);
+  REQUIRE(decode_stats(a->stats)->samples == 30);
+}

@@ -1,0 +1,57 @@
+#include "coordinator/grid_planner.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/codec/bit_pack.h"
+#include "coordinator/strategy.h"
+#include "tests/support/random_data.h"
+
+using namespace fedqat;
+
+namespace {
+
+Graph some_graph() { return *build_graph(every_layer_model({8, 8, 1}, 3), {8, 8, 8}); }
+
+Aggregate with_max_abs(const Graph& graph, float v) {
+  Aggregate a;
+  a.max_abs.assign(graph.params.size(), v);
+  return a;
+}
+
+}  // namespace
+
+TEST_CASE("grid_planner: fp32 first, then the range that clients saw") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, 4);
+  const auto first = planner.grid(false);
+  planner.learn(with_max_abs(graph, 0.8F));
+  const auto second = planner.grid(true);
+  for (std::size_t t = 0; t < graph.params.size(); ++t) {
+    CAPTURE(graph.params[t].name);
+    const ParamKind kind = graph.params[t].kind;
+    const bool scale = kind != ParamKind::kWeight && kind != ParamKind::kBias;
+    REQUIRE(first[t].bits == (scale ? kNotSentBits : kFloatUpdateBits));
+    REQUIRE(second[t].bits == (kind == ParamKind::kWeight ? 4 : 16));
+    const float range = second[t].step * static_cast<float>(max_code(second[t].bits));
+    REQUIRE(range == Approx(scale ? kMaxScaleMove : 1.0F));
+  }
+  REQUIRE(check_grid(second));
+}
+
+TEST_CASE("grid_planner: a tensor that stood still keeps a positive step") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, 8);
+  planner.learn(with_max_abs(graph, 0));
+  REQUIRE(check_grid(planner.grid(true)));
+  planner.learn(with_max_abs(graph, 1e30F));
+  for (const TensorGrid& g : planner.grid(true)) {
+    REQUIRE(g.step * static_cast<float>(max_code(g.bits)) <= kFixedLimit * 1.0001F);
+  }
+}
+
+TEST_CASE("grid_planner: 32 bits send everything as fp32") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, 32);
+  planner.learn(with_max_abs(graph, 1));
+  for (const TensorGrid& g : planner.grid(true)) REQUIRE(g.bits == kFloatUpdateBits);
+}

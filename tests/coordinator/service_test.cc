@@ -1,0 +1,210 @@
+#include "coordinator/service.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/codec/update_codec.h"
+#include "common/wire/broadcast.h"
+#include "common/wire/model_config.h"
+
+using namespace fedqat;
+
+namespace {
+
+constexpr std::uint32_t kClients = 6;
+
+wire::Config some_config() {
+  wire::Config c;
+  c.mutable_run()->set_rounds(3);
+  c.mutable_model()->set_name("softmax");
+  c.mutable_quant()->set_warmup_rounds(2);
+  c.mutable_round()->set_clients(2);
+  c.mutable_round()->set_deadline_s(10);
+  return c;
+}
+
+std::unique_ptr<Coordinator> make(const wire::Config& config = some_config()) {
+  const auto network = network_from_config(config, {4, 4, 1}, 3, {1.0F / 255, 0});
+  REQUIRE(network);
+  auto c = Coordinator::make(config, *network, kClients, 0);
+  REQUIRE(c);
+  return std::move(*c);
+}
+
+template <class T>
+T ask(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1) {
+  const auto reply = decode_reply(c.handle(who, encode_request(request), now));
+  REQUIRE(reply);
+  if (const auto* refusal = std::get_if<Refusal>(&reply->body)) UNSCOPED_INFO(refusal->text);
+  REQUIRE(std::holds_alternative<T>(reply->body));
+  return std::get<T>(reply->body);
+}
+
+RefusalCode refused(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1) {
+  return ask<Refusal>(c, who, request, now).code;
+}
+
+// An update of the task that moves every value by v.
+UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
+                        std::uint32_t samples = 10) {
+  UpdateGrid grid;
+  for (std::size_t t = 0; t < task.grid.size(); ++t) {
+    grid.push_back({c.graph().params[t].size, task.grid[t].bits, task.grid[t].step});
+  }
+  const std::vector<float> delta(c.graph().param_count, v);
+  auto encoded = encode_update(grid, delta, Rng({.seed = 1, .client = task.client}));
+  REQUIRE(encoded);
+  UpdateStats stats{samples, samples, 0, encoded->clipped, encoded->max_abs, {}};
+  if (task.training.calibration_samples > 0) stats.histograms.resize(c.graph().steps.size());
+  for (Log2Histogram& h : stats.histograms) h.add(std::vector<float>{-1, 0.5F, 2});
+  UploadUpdate u{task.run, task.round,       task.version,       {}, encoded->payload.size(),
+                 0,        encoded->payload, encode_stats(stats)};
+  u.sha256 = update_digest(u.data, u.stats);
+  return u;
+}
+
+Task task_of(Coordinator& c, ClientId who, std::int64_t now = 1) {
+  return ask<Task>(c, who, CheckIn{}, now);
+}
+
+void finish_round(Coordinator& c) {
+  const std::vector<ClientId> cohort(c.cohort().begin(), c.cohort().end());
+  for (const ClientId who : cohort) {
+    const Task task = task_of(c, who);
+    REQUIRE(ask<Ack>(c, who, update_for(c, task, 0.01F)).complete);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("service: a run goes from warm-up to integers and ends") {
+  auto c = make();
+  REQUIRE(c->cohort().size() == 2);
+  finish_round(*c);
+  REQUIRE(c->rounds_done() == 1);
+  REQUIRE(c->last_round().phase == Phase::kWarmup);
+  REQUIRE_FALSE(c->state().quantized);
+  finish_round(*c);
+  REQUIRE(c->last_round().phase == Phase::kObserve);
+  REQUIRE(c->state().quantized);
+  finish_round(*c);
+  REQUIRE(c->last_round().aggregated == 2);
+  REQUIRE(c->status() == Coordinator::Status::kFinished);
+  REQUIRE(refused(*c, 0, CheckIn{}) == RefusalCode::kFinished);
+}
+
+TEST_CASE("service: the mean of the updates moves the model, by samples") {
+  auto c = make();
+  const auto before = c->state().params;
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  const Task a = task_of(*c, cohort[0]), b = task_of(*c, cohort[1]);
+  ask<Ack>(*c, cohort[0], update_for(*c, a, 1, 10));
+  ask<Ack>(*c, cohort[1], update_for(*c, b, 2, 30));
+  const ParamTensor& weight = c->graph().params[0];
+  REQUIRE(c->state().params[weight.offset] == before[weight.offset] + 1.75F);
+}
+
+TEST_CASE("service: a repeated upload gets the same answer and counts once, also after the round") {
+  auto c = make();
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  const Task a = task_of(*c, cohort[0]), b = task_of(*c, cohort[1]);
+  const UploadUpdate update = update_for(*c, a, 0.5F);
+  const auto first = c->handle(cohort[0], encode_request(update), 1);
+  REQUIRE(c->handle(cohort[0], encode_request(update), 2) == first);
+  REQUIRE(c->rounds_done() == 0);
+  REQUIRE(refused(*c, cohort[0], update_for(*c, a, 0.25F)) == RefusalCode::kConflict);
+  ask<Ack>(*c, cohort[1], update_for(*c, b, 0.5F));
+  REQUIRE(c->rounds_done() == 1);
+  const auto params = c->state().params;
+  REQUIRE(c->handle(cohort[0], encode_request(update), 3) == first);
+  REQUIRE(c->state().params == params);
+}
+
+TEST_CASE("service: updates with a wrong tag, shape or hash are refused and change nothing") {
+  auto c = make();
+  const ClientId who = c->cohort()[0];
+  const Task task = task_of(*c, who);
+  const UploadUpdate good = update_for(*c, task, 0.5F);
+  const auto refusal_of = [&](auto change) {
+    UploadUpdate u = good;
+    change(u);
+    return refused(*c, who, u);
+  };
+  REQUIRE(refusal_of([](auto& u) { ++u.run; }) == RefusalCode::kWrongRun);
+  REQUIRE(refusal_of([](auto& u) { ++u.round; }) == RefusalCode::kWrongRound);
+  REQUIRE(refusal_of([](auto& u) { ++u.version; }) == RefusalCode::kWrongVersion);
+  REQUIRE(refusal_of([](auto& u) { u.sha256[0] ^= std::byte{1}; }) == RefusalCode::kInvalidUpdate);
+  REQUIRE(refusal_of([](auto& u) {
+            u.data.pop_back();
+            --u.payload_size;
+          }) == RefusalCode::kInvalidUpdate);
+  REQUIRE(refusal_of([](auto& u) {
+            for (std::size_t i = 0; i < 4; ++i) u.data[i] = std::byte{0xFF};  // a NaN
+            u.sha256 = update_digest(u.data, u.stats);
+          }) == RefusalCode::kInvalidUpdate);
+  REQUIRE(refusal_of([](auto& u) {
+            u.stats = {std::byte{0xFF}};
+            u.sha256 = update_digest(u.data, u.stats);
+          }) == RefusalCode::kInvalidUpdate);
+  REQUIRE(refused(*c, (who + 1) % kClients, good) == RefusalCode::kNotInvited);
+  REQUIRE(ask<Ack>(*c, who, good).complete);
+}
+
+TEST_CASE("service: the deadline commits a quorum and calls for more without one") {
+  auto c = make();
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  const Task task = task_of(*c, cohort[0]);
+  c->tick(c->deadline_ms());
+  REQUIRE(c->attempt() == 2);
+  REQUIRE(c->cohort().size() == 4);
+  ask<Ack>(*c, cohort[0], update_for(*c, task, 0.5F), 10001);
+  const std::int64_t deadline = c->deadline_ms();
+  REQUIRE(deadline == 20000);
+  c->tick(deadline);  // half of two clients suffices
+  REQUIRE(c->rounds_done() == 1);
+  REQUIRE(c->last_round().attempts == 2);
+  REQUIRE(c->last_round().aggregated == 1);
+}
+
+TEST_CASE("service: a run without clients fails and says what to do") {
+  auto c = make();
+  while (c->status() == Coordinator::Status::kRunning) c->tick(c->deadline_ms());
+  REQUIRE(c->status() == Coordinator::Status::kFailed);
+  REQUIRE_THAT(c->failure(), Catch::Contains("round 1") && Catch::Contains("round.quorum"));
+  REQUIRE(refused(*c, 0, CheckIn{}, c->deadline_ms()) == RefusalCode::kFinished);
+}
+
+TEST_CASE("service: the model is served in chunks and checks out") {
+  auto c = make();
+  const Task task = task_of(*c, c->cohort()[0]);
+  const auto chunk = ask<ModelChunk>(*c, 0, FetchModel{task.run, task.version, 0});
+  REQUIRE(sha256(chunk.data) == task.model_sha256);
+  REQUIRE(decode_broadcast(c->graph(), chunk.data));
+  REQUIRE(refused(*c, 0, FetchModel{task.run, 5, 0}) == RefusalCode::kUnknownModel);
+  REQUIRE(refused(*c, 0, FetchModel{task.run, task.version, 1}) == RefusalCode::kUnknownModel);
+  REQUIRE(ask<NetworkSpec>(*c, 0, FetchNetwork{task.run}).model.name == "softmax");
+}
+
+TEST_CASE("service: any bytes get a reply") {
+  auto c = make();
+  Rng rng({.seed = 31});
+  const ClientId who = c->cohort()[0];
+  const Bytes good = encode_request(update_for(*c, task_of(*c, who), 0.5F));
+  for (int i = 0; i < 3000; ++i) {
+    Bytes bytes = good;
+    for (int k = 0; k < 3; ++k) {
+      bytes[rng.below(static_cast<std::uint32_t>(bytes.size()))] = std::byte(rng.next_u32() & 255);
+    }
+    if (rng.below(5) == 0) bytes.resize(rng.below(static_cast<std::uint32_t>(bytes.size())));
+    REQUIRE(decode_reply(c->handle(who, bytes, 1)));
+  }
+  REQUIRE(refused(*c, who, CheckIn{99}) == RefusalCode::kProtocol);
+}
+
+TEST_CASE("service: the config's hash leaves out what cannot change the result") {
+  auto a = some_config(), b = some_config();
+  b.mutable_sim()->set_threads(7);
+  b.mutable_data()->set_dir("/elsewhere");
+  REQUIRE(config_hash(a) == config_hash(b));
+  b.mutable_run()->set_seed(5);
+  REQUIRE(config_hash(a) != config_hash(b));
+}
