@@ -22,11 +22,12 @@ constexpr const char* kTwinDir = "fp32";
 std::string bits_of(const RunReport& r) { return bits_text(r.weight_bits, r.activation_bits); }
 double bytes_of(const RunReport& r) { return double(r.bytes_up) + double(r.bytes_down); }
 
-Result<RunOutcome> train(const wire::Config& config, const DataSplit& data, const char* prefix,
+Result<RunOutcome> train(const wire::Config& config, const DataSplit& data, const char* suffix,
                          const RunOptions& options, const Clock& clock) {
   const auto& quant = config.quant();
-  const std::string label = prefix + bits_text(static_cast<int>(quant.weight_bits()),
-                                               static_cast<int>(quant.activation_bits()));
+  const std::string label =
+      bits_text(static_cast<int>(quant.weight_bits()), static_cast<int>(quant.activation_bits())) +
+      suffix;
   Progress progress(stderr, detect_terminal(2), clock, label, options.quiet);
   return run_federation(config, data, [&](const RunReport& so_far, std::uint32_t total) {
     progress.round(so_far, total);
@@ -59,7 +60,9 @@ void print_summary(const RunReport& run, const RunReport* twin, const std::files
              "fp32 " + bytes_text(double(run.bytes_fp32)) + " (" +
                  ratio_text(double(run.bytes_fp32), double(run.bytes_packed)) + " smaller)");
   print_line("bytes sent", bytes_text(bytes_of(run)), sent_note);
-  print_line("time", seconds_text(run.seconds), std::to_string(run.rounds.size()) + " rounds");
+  print_line(
+      "time", seconds_text(run.seconds),
+      std::to_string(run.rounds.size()) + " rounds" + (interrupted() ? ", then interrupted" : ""));
   print_line("model sha256", run.model_sha256, "");
   print_line("report", (dir / "report.html").string(), "");
 }
@@ -110,7 +113,7 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
   std::optional<RunReport> twin;
   if (options.fp32_twin && !interrupted()) {
     const wire::Config twin_config = fp32_config(*config);
-    const auto outcome = train(twin_config, *data, "twin ", options, clock);
+    const auto outcome = train(twin_config, *data, " twin", options, clock);
     if (!outcome) return complain(outcome.error());
     const RunFiles files{.report = &outcome->report,
                          .config_toml = effective_toml(twin_config),

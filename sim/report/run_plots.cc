@@ -57,6 +57,7 @@ std::string accuracy_plot(std::span<const NamedRun> runs, bool dashed) {
   });
   plot.unit = Unit::kPercent;
   plot.y_top = 1;
+  plot.focus_top = true;
   return svg_lines(plot);
 }
 

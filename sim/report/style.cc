@@ -60,6 +60,7 @@ font-variant-numeric:tabular-nums}
 .bars .fill{height:100%;border-radius:5px;background:var(--accent)}
 .bars .name{color:var(--soft)}
 dl{display:grid;grid-template-columns:minmax(120px,auto) 1fr;gap:7px 18px;margin:0;font-size:13.5px}
+@media (min-width:861px){.wide dl{grid-template-columns:auto 1fr auto 1fr;column-gap:40px}}
 dt{color:var(--soft)}
 dd{margin:0;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .scroll{overflow-x:auto}

@@ -37,6 +37,13 @@ void SvgCanvas::text(double x, double y, std::string_view attributes, std::strin
   body_ += ">" + escape_html(plain) + "</text>\n";
 }
 
+void SvgCanvas::begin_clip() {
+  const std::string box[] = {px(left()), px(top() - 2), px(right() - left()),
+                             px(bottom() - top() + 4)};
+  add("<svg x=\"" + box[0] + "\" y=\"" + box[1] + "\" width=\"" + box[2] + "\" height=\"" + box[3] +
+      "\" viewBox=\"" + box[0] + " " + box[1] + " " + box[2] + " " + box[3] + "\">\n");
+}
+
 void SvgCanvas::y_grid(Unit unit) {
   for (const double tick : y_axis_.ticks()) {
     const std::string at = px(y(tick));

@@ -25,6 +25,8 @@ class SvgCanvas {
 
   void add(std::string_view svg) { body_ += svg; }
   void text(double x, double y, std::string_view attributes, std::string_view plain);
+  void begin_clip();  // what is added until end_clip() is cut at the axes
+  void end_clip() { add("</svg>\n"); }
   void y_grid(Unit unit);
   void x_ticks(Unit unit);
   void x_label(std::string_view plain);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "sim/report/html.h"
@@ -38,7 +39,8 @@ class PointLabels {
     const double width = kLetter * double(name.size());
     for (int i = 0; i < 40; ++i) {
       const bool left = i % 2 == 1;
-      const double dy = (i / 4 + 1) * 9.0 * (i / 2 % 2 == 0 ? -1 : 1);
+      const int row = i / 4 + 1;
+      const double dy = 9.0 * (i / 2 % 2 == 0 ? -row : row);
       const double from = left ? x - 10 - width : x + 10;
       const Box box{from, from + width, y + dy - 6, y + dy + 6};
       if (i < 39 && (box.right > canvas.right() || box.left < canvas.left() || hits(box))) continue;
@@ -63,7 +65,20 @@ class PointLabels {
 
 std::string title(const std::string& plain) { return "<title>" + escape_html(plain) + "</title>"; }
 
+// Above the middle of its band, or somewhat to the right of it where the label before is in the
+// way. Returns where it ends.
+double phase_label(SvgCanvas& canvas, double middle, double labels_end, const std::string& label) {
+  constexpr double kLetter = 6.6;  // pixels
+  constexpr double kFarthest = 60;
+  const double width = kLetter * double(label.size());
+  const double start = std::max(middle - width / 2, labels_end + 6);
+  if (start + width / 2 - middle > kFarthest || start + width > canvas.right()) return labels_end;
+  canvas.text(start + width / 2, canvas.top() - 7, "class=\"phase\" text-anchor=\"middle\"", label);
+  return start + width;
+}
+
 void draw_bands(SvgCanvas& canvas, const Axis& x, const std::vector<Band>& bands) {
+  double labels_end = canvas.left() - 20;
   for (std::size_t i = 0; i < bands.size(); ++i) {
     const double from = canvas.x(within(x, bands[i].from));
     const double to = canvas.x(within(x, bands[i].to));
@@ -76,41 +91,64 @@ void draw_bands(SvgCanvas& canvas, const Axis& x, const std::vector<Band>& bands
       canvas.add("<line class=\"edge\" x1=\"" + px(from) + "\" x2=\"" + px(from) + "\" y1=\"" +
                  px(canvas.top()) + "\" y2=\"" + px(canvas.bottom()) + "\"/>\n");
     }
-    constexpr double kLetter = 6.3;  // pixels
-    if (to - from > kLetter * double(bands[i].label.size()) + 4) {
-      canvas.text((from + to) / 2, canvas.top() - 7, "class=\"phase\" text-anchor=\"middle\"",
-                  bands[i].label);
-    }
+    labels_end = phase_label(canvas, (from + to) / 2, labels_end, bands[i].label);
   }
 }
 
-void draw_series(SvgCanvas& canvas, const Axis& y, const Series& s, Unit unit) {
-  const std::string color = series_color(s.color);
+bool shows(const Axis& axis, double v) { return v >= axis.low && v <= axis.high; }
+
+// Far outside the picture is as good as farther, and keeps coordinates short.
+double drawable(const Axis& axis, double v) {
+  const double range = axis.high - axis.low;
+  return std::clamp(v, axis.low - 2 * range, axis.high + 2 * range);
+}
+
+void draw_curve(SvgCanvas& canvas, const Axis& y, const Series& s) {
   std::string path;
-  std::size_t last = s.x.size();
-  bool pen_down = false;
   for (std::size_t i = 0; i < s.x.size(); ++i) {
     if (!std::isfinite(s.y[i])) continue;
-    path += (pen_down ? "L" : "M") + px(canvas.x(s.x[i])) + " " + px(canvas.y(within(y, s.y[i])));
-    pen_down = true;
-    last = i;
+    path +=
+        (path.empty() ? "M" : "L") + px(canvas.x(s.x[i])) + " " + px(canvas.y(drawable(y, s.y[i])));
   }
-  if (last == s.x.size()) return;
   canvas.add("<path class=\"curve" + std::string(s.dashed ? " dashed" : "") +
-             "\" style=\"stroke:" + color + "\" d=\"" + path + "\"/>\n");
-  canvas.add("<circle class=\"dot\" r=\"4\" style=\"fill:" + color + "\" cx=\"" +
-             px(canvas.x(s.x[last])) + "\" cy=\"" + px(canvas.y(within(y, s.y[last]))) + "\"/>\n");
+             "\" style=\"stroke:" + series_color(s.color) + "\" d=\"" + path + "\"/>\n");
+}
+
+void draw_marks(SvgCanvas& canvas, const Axis& y, const Series& s, Unit unit) {
   const double fine = (y.high - y.low) / 1000;
+  const auto circle = [&](std::size_t i, const std::string& attributes, const std::string& inside) {
+    canvas.add("<circle " + attributes + " cx=\"" + px(canvas.x(s.x[i])) + "\" cy=\"" +
+               px(canvas.y(s.y[i])) + "\">" + inside + "</circle>\n");
+  };
   // A hundred points to hover over are enough, and keep long runs' pages small.
   const std::size_t stride = std::max<std::size_t>(1, s.x.size() / 100);
   for (std::size_t i = 0; i < s.x.size(); i += stride) {
-    if (!std::isfinite(s.y[i])) continue;
-    canvas.add("<circle class=\"hit\" r=\"6\" cx=\"" + px(canvas.x(s.x[i])) + "\" cy=\"" +
-               px(canvas.y(within(y, s.y[i]))) + "\">" +
-               title(s.name + ", " + fixed(s.x[i], 0) + ": " + in_unit(s.y[i], unit, fine)) +
-               "</circle>\n");
+    if (!shows(y, s.y[i])) continue;
+    circle(i, "class=\"hit\" r=\"6\"",
+           title(s.name + ", " + fixed(s.x[i], 0) + ": " + in_unit(s.y[i], unit, fine)));
   }
-  canvas.legend(s.name, in_unit(s.y[last], unit, fine), s.dashed ? "dash" : "", color);
+  const auto last =
+      std::find_if(s.y.rbegin(), s.y.rend(), [](double v) { return std::isfinite(v); });
+  if (last == s.y.rend()) return;
+  if (shows(y, *last)) {
+    circle(static_cast<std::size_t>(s.y.rend() - last) - 1,
+           "class=\"dot\" r=\"4\" style=\"fill:" + series_color(s.color) + "\"", "");
+  }
+  canvas.legend(s.name, in_unit(*last, unit, fine), s.dashed ? "dash" : "", series_color(s.color));
+}
+
+// Rises slowly from the median: what happens at the end of training stays visible although the
+// first rounds lie far below.
+double focused_low(const LinePlot& plot, const Range& y) {
+  std::vector<double> values;
+  for (const Series& s : plot.series) {
+    std::copy_if(s.y.begin(), s.y.end(), std::back_inserter(values),
+                 [](double v) { return std::isfinite(v); });
+  }
+  if (values.empty()) return y.low;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return std::max(y.low, y.high - std::max(0.1, 12 * (y.high - *middle)));
 }
 
 }  // namespace
@@ -125,6 +163,7 @@ std::string svg_lines(const LinePlot& plot) {
     }
   }
   if (plot.from_zero) y.add(0);
+  if (plot.focus_top) y.low = focused_low(plot, y);
   const Axis x_axis = whole_axis(std::isfinite(x.low) ? x.low : 0, x.high, 10);
   Axis y_axis = nice_axis(y.low, y.high, 5);
   if (plot.y_top > 0 && y_axis.low < plot.y_top) y_axis.high = std::min(y_axis.high, plot.y_top);
@@ -133,9 +172,12 @@ std::string svg_lines(const LinePlot& plot) {
   canvas.y_grid(plot.unit);
   canvas.x_ticks(Unit::kPlain);
   canvas.x_label(plot.x_label);
+  canvas.begin_clip();
+  for (const Series& s : plot.series) draw_curve(canvas, y_axis, s);
+  canvas.end_clip();
   std::string names;
   for (const Series& s : plot.series) {
-    draw_series(canvas, y_axis, s, plot.unit);
+    draw_marks(canvas, y_axis, s, plot.unit);
     names += (names.empty() ? "" : ", ") + s.name;
   }
   return canvas.finish(names + " over " + plot.x_label);

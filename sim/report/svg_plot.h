@@ -26,6 +26,7 @@ struct LinePlot {
   std::string x_label;
   Unit unit = Unit::kPlain;  // of y
   bool from_zero = false;    // the y axis begins at 0
+  bool focus_top = false;    // low outliers may be cut off, for shares that approach 1
   double y_top = 0;          // if > 0, the y axis ends no higher
   std::vector<Series> series{};
   std::vector<Band> bands{};
