@@ -48,7 +48,7 @@ std::vector<int> reference(const PackedModel& m, const Graph& g, const std::uint
     const bool own = s.activation_scale != kNone;
     V y{s.out, std::vector<int>(s.out.size()), own ? p.activation_scale : x.scale,
         own ? p.activation_zero : x.zero};
-    const float top = static_cast<float>((1 << s.activation_bits) - 1);
+    const float top = std::ldexp(1.0F, s.activation_bits) - 1;
     const auto round = [&](float t) {
       const float code = std::rint(t) + static_cast<float>(y.zero);
       const float low = s.relu ? static_cast<float>(y.zero) : 0.0F;
