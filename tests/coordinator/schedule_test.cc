@@ -28,7 +28,7 @@ TEST_CASE("schedule: phases follow one another") {
   for (std::uint32_t r = 1; r <= 6; ++r) REQUIRE(s->phase(r) == want[r - 1]);
   REQUIRE(s->training(2).calibration_samples == 512);
   REQUIRE(s->training(1).calibration_samples == 0);
-  REQUIRE(s->training(3).scale_learning_rate == 100);
+  REQUIRE(s->training(3).scale_learning_rate == 1);
   REQUIRE(s->training(6).scale_learning_rate == 0);
 }
 
