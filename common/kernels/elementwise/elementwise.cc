@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "common/base/check.h"
+#include "common/kernels/best_kernel.h"
 #include "common/kernels/elementwise/elementwise_tables.h"
 
 namespace fedqat::kernels {
@@ -20,11 +20,6 @@ std::span<const ElementwiseKernels> elementwise_kernels() {
   return kernels;
 }
 
-const ElementwiseKernels& elementwise() {
-  for (const ElementwiseKernels& k : elementwise_kernels()) {
-    if (cpu_has(k.isa)) return k;
-  }
-  check_failed("elementwise kernels for this machine", __FILE__, __LINE__);
-}
+const ElementwiseKernels& elementwise() { return best_kernel(elementwise_kernels()); }
 
 }  // namespace fedqat::kernels

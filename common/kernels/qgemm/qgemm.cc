@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "common/base/check.h"
+#include "common/kernels/best_kernel.h"
 #include "common/kernels/qgemm/qgemm_tables.h"
 
 namespace fedqat::kernels {
@@ -20,11 +20,6 @@ std::span<const QgemmKernel> qgemm_kernels() {
   return kernels;
 }
 
-const QgemmKernel& qgemm_kernel() {
-  for (const QgemmKernel& k : qgemm_kernels()) {
-    if (cpu_has(k.isa)) return k;
-  }
-  check_failed("a qgemm kernel for this machine", __FILE__, __LINE__);
-}
+const QgemmKernel& qgemm_kernel() { return best_kernel(qgemm_kernels()); }
 
 }  // namespace fedqat::kernels

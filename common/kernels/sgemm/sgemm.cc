@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "common/base/check.h"
+#include "common/kernels/best_kernel.h"
 #include "common/kernels/sgemm/sgemm_tables.h"
 
 namespace fedqat::kernels {
@@ -20,11 +20,6 @@ std::span<const SgemmKernel> sgemm_kernels() {
   return kernels;
 }
 
-const SgemmKernel& sgemm_kernel() {
-  for (const SgemmKernel& k : sgemm_kernels()) {
-    if (cpu_has(k.isa)) return k;
-  }
-  check_failed("an sgemm kernel for this machine", __FILE__, __LINE__);
-}
+const SgemmKernel& sgemm_kernel() { return best_kernel(sgemm_kernels()); }
 
 }  // namespace fedqat::kernels

@@ -1,0 +1,46 @@
+// A training step takes all its memory in the constructor.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <new>
+
+#include "common/nn/network.h"
+#include "tests/support/random_data.h"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+void* counted(std::size_t size) {
+  ++allocations;
+  void* p = std::malloc(size);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+using namespace fedqat;
+
+TEST_CASE("network: no step after the first allocates, in fp32 and in integers") {
+  const Shape image{9, 8, 3};
+  const auto graph = build_graph(every_layer_model(image, 6), {});
+  const Dataset data = random_dataset(image, 6, 32, 5);
+  ModelState state = init_model(*graph, 3);
+  Network net(*graph, data.grid, 32);
+  for (const bool integers : {false, true}) {
+    if (integers) state = calibrated(*graph, state, data);
+    net.load(state);
+    net.train_batch(data.codes.data(), data.labels.data(), 32);
+    const long before = allocations;
+    for (const int n : {32, 7, 32}) net.train_batch(data.codes.data(), data.labels.data(), n);
+    CHECK(allocations == before);
+  }
+}
