@@ -127,8 +127,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   if (auto ok = check_data(data); !ok) return ok.error();
   auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
   if (!network) return network.error();
-  const auto partition =
-      partition_from_config(config, data.train);
+  const auto partition = partition_from_config(config, data.train);
   if (!partition) return at("partition", partition.error());
 
   VirtualClock clock;

@@ -36,8 +36,8 @@ struct Step {
   Op op = Op::kInput;
   std::string name;
   std::vector<int> inputs = {};  // values
-  int output = 0;           // value; steps[i].output == i + 1
-  bool relu = false;        // fused: the output is clamped below at real 0
+  int output = 0;                // value; steps[i].output == i + 1
+  bool relu = false;             // fused: the output is clamped below at real 0
   Shape in = {};                 // of inputs[0]
   Shape out = {};
   int kernel_h = 1, kernel_w = 1, stride = 1, padding = 0;

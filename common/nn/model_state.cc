@@ -12,7 +12,7 @@ ModelState init_model(const Graph& graph, std::uint64_t seed) {
   for (const ParamTensor& p : graph.params) {
     if (p.kind != ParamKind::kWeight) continue;
     Rng rng({.seed = seed, .client = stream++, .purpose = Purpose::kInit});
-    const auto fan_in = static_cast<double>(p.size / static_cast<std::size_t>(p.channels));
+    const double fan_in = static_cast<double>(p.size) / static_cast<double>(p.channels);
     const double deviation = std::sqrt(2.0 / fan_in);  // [He15] eq. 10
     for (std::size_t i = 0; i < p.size; ++i) {
       state.params[p.offset + i] = static_cast<float>(deviation * rng.normal());

@@ -51,7 +51,9 @@ class Builder {
     spec_.nodes.push_back(std::move(node));
     return last();
   }
-  std::string numbered(const char* stem) { return std::string(stem).append(std::to_string(spec_.nodes.size())); }
+  std::string numbered(const char* stem) {
+    return std::string(stem).append(std::to_string(spec_.nodes.size()));
+  }
 
   ModelSpec& spec_;
 };

@@ -96,7 +96,7 @@ std::string layer_fault(const LayerConfig& layer) {
   }
   for (const LayerKeys& keys : kLayerKeys) {
     if (layer.op() != keys.op) continue;
-    const std::string op = layer.op();
+    const std::string& op = layer.op();
     const bool sized = layer.has_kernel_h() || layer.has_kernel_w();
     if (keys.units && !layer.has_units()) return op + " needs the key units; add units = 10";
     if (!keys.units && layer.has_units()) return op + " has no key units; remove it";

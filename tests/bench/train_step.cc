@@ -18,9 +18,8 @@ struct Model {
 };
 
 constexpr Model kModels[] = {
-    {"mlp-256-128", {28, 28, 1}, 10}, {"lenet5", {28, 28, 1}, 10},
-    {"cnn", {28, 28, 1}, 10},         {"femnist-cnn", {28, 28, 1}, 10},
-    {"cifar-cnn", {32, 32, 3}, 10},   {"digits-cnn", {8, 8, 1}, 10},
+    {"mlp-256-128", {28, 28, 1}, 10}, {"lenet5", {28, 28, 1}, 10},    {"cnn", {28, 28, 1}, 10},
+    {"femnist-cnn", {28, 28, 1}, 10}, {"cifar-cnn", {32, 32, 3}, 10}, {"digits-cnn", {8, 8, 1}, 10},
     {"resnet8", {32, 32, 3}, 10},
 };
 
@@ -47,9 +46,8 @@ int main(int argc, char** argv) {
   for (const Model& m : kModels) {
     for (const bool integers : {false, true}) {
       const std::string name = std::string(m.name) + (integers ? "/qat" : "/fp32");
-      benchmark::RegisterBenchmark(name.c_str(), [&m, integers](benchmark::State& s) {
-        train_step(s, m, integers);
-      });
+      benchmark::RegisterBenchmark(
+          name.c_str(), [&m, integers](benchmark::State& s) { train_step(s, m, integers); });
     }
   }
   benchmark::Initialize(&argc, argv);
