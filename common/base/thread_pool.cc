@@ -8,10 +8,17 @@ namespace fedqat {
 
 ThreadPool::ThreadPool(int threads) {
   FEDQAT_CHECK(threads >= 1);
-  for (int i = 0; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 0; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (...) {  // the system has no more threads: those that run must end first
+    stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -16,7 +16,8 @@ namespace fedqat {
 // submit() is thread-safe. The destructor finishes what was submitted.
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads);  // >= 1
+  // threads >= 1. Throws std::system_error when the system does not give that many.
+  explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -40,6 +41,7 @@ class ThreadPool {
  private:
   void post(std::function<void(int)> task);
   void work(int worker);
+  void stop();
 
   std::mutex mutex_;
   std::condition_variable wake_;

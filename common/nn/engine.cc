@@ -156,7 +156,8 @@ std::span<const float> Engine::logits() const { return impl_->logits.span(); }
 
 EvalResult Engine::evaluate(const Dataset& data, std::size_t begin, std::size_t end) {
   Impl& m = *impl_;
-  FEDQAT_CHECK(data.shape == m.graph.spec.input && end <= data.size());
+  FEDQAT_CHECK(data.shape == m.graph.spec.input && data.classes == m.graph.spec.classes);
+  FEDQAT_CHECK(begin <= end && end <= data.size());
   EvalResult result;
   const auto batch = static_cast<std::size_t>(m.max_batch);
   for (std::size_t i = begin; i < end; i += batch) {

@@ -32,6 +32,7 @@ class Engine {
   std::span<const float> logits() const;
 
   // Accuracy and loss over samples [begin, end) of `data`; the first of equal logits wins.
+  // kChecks: data has the model's shape and classes.
   EvalResult evaluate(const Dataset& data, std::size_t begin, std::size_t end);
 
  private:

@@ -20,6 +20,29 @@ Result<void> check_bits(const QuantSpec& q) {
                    std::to_string(q.activation_bits) + ", edges " + std::to_string(q.edge_bits)};
 }
 
+// Bounds that keep the memory of a hostile description small; far above any network for devices.
+constexpr std::size_t kMaxParams = std::size_t{1} << 26;
+constexpr std::size_t kMaxWindowElements = std::size_t{1} << 26;  // one sample's unfolded windows
+constexpr std::size_t kMaxActivations = std::size_t{1} << 24;     // one sample's values together
+
+// kInvalid with the step's name.
+Result<void> check_size(const Graph& g, const Step& s, std::size_t fan_in,
+                        std::size_t activations) {
+  const auto too_large = [&](const char* what, std::size_t n, std::size_t limit) {
+    return Error{Errc::kInvalid, "layer '" + s.name + "': " + what + " would take " +
+                                     std::to_string(n) + " elements, the limit is " +
+                                     std::to_string(limit) + "; make the network smaller"};
+  };
+  const std::size_t windows =
+      s.op == Op::kConv2d ? s.out.size() / static_cast<std::size_t>(s.out.c) * fan_in : 0;
+  if (windows > kMaxWindowElements) return too_large("its windows", windows, kMaxWindowElements);
+  if (g.param_count > kMaxParams) return too_large("parameters", g.param_count, kMaxParams);
+  if (activations > kMaxActivations) {
+    return too_large("the values of one sample", activations, kMaxActivations);
+  }
+  return {};
+}
+
 // Adds a step's tensors to the flat parameter vector.
 class Layout {
  public:
@@ -109,13 +132,16 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
     last = i;
   }
   Layout layout(g);
+  std::size_t activations = spec.input.size();
   for (int i = 0; i < static_cast<int>(g.steps.size()); ++i) {
     Step& s = g.steps[static_cast<std::size_t>(i)];
+    std::size_t fan_in = 0;
+    activations += s.out.size();
     if (s.op == Op::kDense || s.op == Op::kConv2d) {
-      const std::size_t fan_in = s.op == Op::kDense ? s.in.size()
-                                                    : static_cast<std::size_t>(s.kernel_h) *
-                                                          static_cast<std::size_t>(s.kernel_w) *
-                                                          static_cast<std::size_t>(s.in.c);
+      fan_in = s.op == Op::kDense
+                   ? s.in.size()
+                   : static_cast<std::size_t>(s.kernel_h) * static_cast<std::size_t>(s.kernel_w) *
+                         static_cast<std::size_t>(s.in.c);
       if (fan_in > kernels::kMaxDepth) {
         return Error{Errc::kInvalid, "layer '" + s.name + "': sums " + std::to_string(fan_in) +
                                          " products; more than " +
@@ -138,6 +164,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
       s.activation_bits = output ? quant.edge_bits : quant.activation_bits;
       s.activation_scale = layout.add(s, i, ParamKind::kActivationScale, "activation_scale", 1, 1);
     }
+    if (auto ok = check_size(g, s, fan_in, activations); !ok) return ok.error();
   }
   return g;
 }

@@ -115,7 +115,8 @@ void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* a
 std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid) {
   const auto low = static_cast<float>(grid.low - grid.zero);
   const auto high = static_cast<float>(grid.high - grid.zero);
-  const float clamped = std::min(std::max(position, low), high);
+  const float above = position > low ? position : low;  // in this form NaN becomes low
+  const float clamped = above < high ? above : high;
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(clamped)) + grid.zero);
 }
 

@@ -19,7 +19,7 @@ constexpr std::array<std::pair<Op, std::string_view>, 8> kOps = {{
 }};
 
 constexpr int kMaxExtent = 1 << 14;           // of a side, of channels, of a kernel
-constexpr std::size_t kMaxValues = 1U << 26;  // elements of one sample's value
+constexpr std::size_t kMaxValues = 1U << 22;  // elements of one sample's value
 
 Error node_error(const NodeSpec& node, std::string what) {
   return {Errc::kInvalid, "layer '" + node.name + "': " + std::move(what)};

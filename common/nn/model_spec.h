@@ -48,8 +48,8 @@ struct ModelSpec {
 // Shape of every node's output, or kInvalid with the node's name and what does not fit.
 Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec);
 
-// A network by name: "softmax", "mlp-64", "mlp-256-128", "digits-cnn", "lenet5", "cnn", "resnet8".
-// kInvalid lists the names.
+// A network by name: "softmax", "mlp-64" (or other widths), "digits-cnn", "lenet5", "cnn",
+// "femnist-cnn", "cifar-cnn", "resnet8". kInvalid lists the names.
 Result<ModelSpec> model_from_zoo(std::string_view name, const Shape& input, int classes);
 
 }  // namespace fedqat

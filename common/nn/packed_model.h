@@ -11,6 +11,10 @@
 
 namespace fedqat {
 
+// Bounds of every scale of a packed model.
+inline constexpr float kMinScale = 0x1p-40F;
+inline constexpr float kMaxScale = 0x1p40F;
+
 struct PackedStep {
   std::vector<std::int8_t> weights;  // codes [channels, fan_in], |code| <= 2^(bits-1) - 1
   std::vector<float> weight_scales;  // [channels]
@@ -32,7 +36,7 @@ struct PackedModel {
 // kChecks: params fit the graph; a quantized graph needs a quantized state.
 PackedModel pack_model(const Graph& graph, const ModelState& state, const InputGrid& input);
 
-// Everything an Engine relies on: shapes, code ranges, finite positive scales, zero points.
+// Everything an Engine relies on: shapes, code ranges, scales, zero points.
 // kInvalid with the step's name. To be called on whatever comes from a file or a peer.
 Result<void> validate(const PackedModel& model);
 

@@ -5,27 +5,27 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
-
-#include "common/base/check.h"
 
 namespace fedqat {
 
 inline constexpr std::size_t kAlignment = 64;
 
-// Elements beyond size() may be read (not written) up to kSlackBytes, so that a kernel may load a
-// whole vector at the end of the last row.
+// Up to kSlackBytes behind the last element may be read, and written with values that mean nothing
+// (im2col does), so that a kernel may move whole vectors at the end of the last row.
 inline constexpr std::size_t kSlackBytes = 64;
 
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
+  // Throws std::bad_alloc.
   explicit Buffer(std::size_t size) : size_(size) {
     const std::size_t bytes =
         (size * sizeof(T) + kSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, bytes)));
-    FEDQAT_CHECK(data_ != nullptr);
+    if (data_ == nullptr) throw std::bad_alloc();
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
 

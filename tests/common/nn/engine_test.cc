@@ -185,6 +185,9 @@ TEST_CASE("engine: hostile packed models are refused with the layer's name") {
   refuses([](PackedModel& m) { m.steps[0].weight_scales[0] = -1; }, "fc1");
   refuses([](PackedModel& m) { m.steps[0].weight_scales[0] = std::nanf(""); }, "fc1");
   refuses([](PackedModel& m) { m.steps[0].activation_scale = INFINITY; }, "fc1");
+  refuses([](PackedModel& m) { m.steps[0].activation_scale = 1e30F; }, "fc1");
+  refuses([](PackedModel& m) { m.steps[0].weight_scales[0] = 1e-30F; }, "fc1");
+  refuses([](PackedModel& m) { m.input.scale = 1e-30F; }, "input");
   refuses([](PackedModel& m) { m.steps[0].activation_zero = 256; }, "fc1");
   refuses([](PackedModel& m) { m.steps[1].bias[0] = std::numeric_limits<int>::min(); }, "fc2");
   refuses([](PackedModel& m) { m.steps.pop_back(); }, "packed layers");

@@ -67,3 +67,29 @@ TEST_CASE("graph: edges keep their own bits and sums that may overflow are refus
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().what, Catch::Contains("overflow"));
 }
+
+TEST_CASE("graph: descriptions that ask for huge memory are refused with the layer's name") {
+  const auto refused = [](const ModelSpec& spec, const char* text) {
+    const auto graph = build_graph(spec, {});
+    REQUIRE_FALSE(graph);
+    CHECK_THAT(graph.error().what, Catch::Contains("limit is") && Catch::Contains(text));
+  };
+  refused(*model_from_zoo("mlp-32768-32768", {1, 1, 4}, 3), "fc2");
+  ModelSpec windows{.name = "w", .input = {1024, 1024, 1}, .classes = 3, .nodes = {}};
+  windows.nodes = {{.name = "input", .op = Op::kInput, .inputs = {}},
+                   {.name = "big",
+                    .op = Op::kConv2d,
+                    .inputs = {0},
+                    .units = 1,
+                    .kernel_h = 128,
+                    .kernel_w = 128,
+                    .padding = 64},
+                   {.name = "down",
+                    .op = Op::kMaxPool,
+                    .inputs = {1},
+                    .kernel_h = 16,
+                    .kernel_w = 16,
+                    .stride = 16},
+                   {.name = "out", .op = Op::kDense, .inputs = {2}, .units = 3}};
+  refused(windows, "big");
+}

@@ -1,7 +1,11 @@
 #include "common/wire/model_file.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
 
+#include "common/base/rng.h"
+#include "common/crypto/sha256.h"
 #include "common/nn/engine.h"
 #include "tests/support/random_data.h"
 
@@ -56,4 +60,52 @@ TEST_CASE("model_file: every flipped bit is noticed") {
     }
   }
   REQUIRE(decode_model(file, "m.fedqat"));
+}
+
+namespace {
+
+// `file` with its header's length and hash made right again.
+void reseal(Bytes& file) {
+  const ByteView payload = ByteView(file).subspan(sizeof(ModelFileHeader));
+  ModelFileHeader header;
+  std::memcpy(&header, file.data(), sizeof header);
+  header.payload = payload.size();
+  const auto hash = sha256(payload);
+  std::memcpy(header.sha256, hash.data(), hash.size());
+  std::memcpy(file.data(), &header, sizeof header);
+}
+
+}  // namespace
+
+TEST_CASE("model_file: a hostile payload with a right hash is refused, or runs without harm") {
+  const Dataset data = random_dataset({8, 8, 1}, 3, 2, 5);
+  Rng rng({.seed = 12});
+  int refused = 0, ran = 0;
+  for (const int bits : {4, kFloatBits}) {
+    const Bytes good = encode_model(some_model(bits));
+    for (int trial = 0; trial < 3000; ++trial) {
+      Bytes file = good;
+      const std::uint32_t changes = 1 + rng.below(4);
+      for (std::uint32_t c = 0; c < changes; ++c) {
+        // The description is at the front, where most of the structure is.
+        const auto reach = static_cast<std::uint32_t>(file.size() - sizeof(ModelFileHeader));
+        const std::uint32_t where = rng.below(rng.below(2) == 0 ? std::min(reach, 400U) : reach);
+        file[sizeof(ModelFileHeader) + where] = static_cast<std::byte>(rng.below(256));
+      }
+      if (rng.below(8) == 0) file.resize(file.size() - rng.below(40));
+      reseal(file);
+      auto model = decode_model(file, "m.fedqat");
+      if (!model) {
+        ++refused;
+        continue;
+      }
+      if (model->spec.input != data.shape) continue;
+      auto engine = Engine::make(std::move(*model), 2);
+      REQUIRE(engine);
+      engine->run(data.codes.data(), 2);
+      ++ran;
+    }
+  }
+  CHECK(refused > 1000);
+  CHECK(ran > 100);
 }
