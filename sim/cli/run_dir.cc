@@ -17,9 +17,11 @@ constexpr const char* kManifest = "manifest.json";
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kManifestFormat = "fedqat.manifest/1";
+
 // `more` is what a finished command knows.
 std::string manifest(const char* status, const Json& more) {
-  Json root = {{"format", "fedqat.manifest/1"},
+  Json root = {{"format", kManifestFormat},
                {"status", status},
                {"version", FEDQAT_VERSION},
                {"compiler", FEDQAT_COMPILER}};
@@ -29,6 +31,16 @@ std::string manifest(const char* status, const Json& more) {
 
 std::string end_manifest(bool interrupted, const Json& more) {
   return manifest(interrupted ? "interrupted" : "finished", more);
+}
+
+// Other programs have a manifest.json too.
+bool is_ours(Fs& fs, const stdfs::path& dir) {
+  const auto bytes = fs.read(dir / kManifest);
+  if (!bytes) return false;
+  const auto root = nlohmann::json::parse(as_text(*bytes), nullptr, false);
+  if (!root.is_object()) return false;
+  const auto format = root.find("format");
+  return format != root.end() && *format == kManifestFormat;
 }
 
 std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
@@ -52,9 +64,10 @@ Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
                                      ": is a file, but results need a folder; give "
                                      "another one with --out"};
   }
-  if (stdfs::exists(dir, code) && !stdfs::is_empty(dir, code) && !fs.exists(dir / kManifest)) {
+  if (stdfs::exists(dir, code) && !stdfs::is_empty(dir, code) && !is_ours(fs, dir)) {
     return Error{Errc::kInvalid,
-                 dir.string() + ": holds files, but none of fedqat-sim (no " + kManifest +
+                 dir.string() + ": holds files, but not those of fedqat-sim (no " + kManifest +
+                     " of format " + kManifestFormat +
                      "); nothing was changed. Give an empty or a new folder with --out"};
   }
   if (auto r = fs.make_dirs(dir); !r) return r;

@@ -45,6 +45,13 @@ echo precious >"$work/mine/thesis.txt"
 expect 2 'mine: holds files' run "$work/good.toml" --out "$work/mine"
 [ "$(ls "$work/mine")" = thesis.txt ] || fail "a foreign folder was changed"
 
+# A manifest.json is ours only by its format: browser extensions and others have one too.
+for manifest in '{"manifest_version": 3}' '{"format": 1}' '[]' 'not json' ''; do
+  printf '%s' "$manifest" >"$work/mine/manifest.json"
+  expect 2 'mine: holds files, but not those of fedqat-sim' run "$work/good.toml" --out "$work/mine"
+  [ "$(cat "$work/mine/manifest.json")" = "$manifest" ] || fail "a foreign manifest.json was changed"
+done
+
 expect 3 'empty/report.json' report "$work/empty"
 mkdir "$work/broken"
 printf '{\n "format": "fedqat.report/1",\n "seed": ,\n' >"$work/broken/report.json"

@@ -27,6 +27,19 @@ TEST_CASE("run folder: one that holds other files is refused and left alone") {
   CHECK_FALSE(claim_dir(*fs, dir.path() / "thesis.txt"));
 }
 
+TEST_CASE("run folder: a manifest.json of another program does not make it ours") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  for (const char* text :
+       {"{\"manifest_version\": 3}", "{\"format\": 1}", "[]", "\"x\"", "{", ""}) {
+    REQUIRE(fs->write_atomic(dir.path() / "manifest.json", as_bytes(text)));
+    const auto r = claim_dir(*fs, dir.path());
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code == Errc::kInvalid);
+    CHECK(as_text(*fs->read(dir.path() / "manifest.json")) == text);
+  }
+}
+
 TEST_CASE("run folder: it holds the six files of a run, and can be written again") {
   const TempDir dir;
   const auto fs = make_posix_fs();
