@@ -175,6 +175,9 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   }
   outcome.model = deployed_model(graph, coordinator.state(), network->input);
   outcome.model_file = encode_model(outcome.model);
+  // A run that is stopped in its warm-up leaves the fp32 network, whatever the config asked for.
+  report.weight_bits = outcome.model.quant.weight_bits;
+  report.activation_bits = outcome.model.quant.activation_bits;
   outcome.state = coordinator.state();
   auto recall = class_recall(outcome.model, data.test, pool);
   if (!recall) return recall.error();

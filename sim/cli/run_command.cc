@@ -43,7 +43,9 @@ void print_line(const char* what, const std::string& value, const std::string& n
   }
 }
 
-void print_summary(const RunReport& run, const RunReport* twin, const std::filesystem::path& dir) {
+// `quantizes`: the config asks for it.
+void print_summary(const RunReport& run, const RunReport* twin, bool quantizes,
+                   const std::filesystem::path& dir) {
   std::string accuracy_note = "loss " + fixed(run.final_loss, 4);
   std::string sent_note =
       bytes_text(double(run.bytes_up)) + " up, " + bytes_text(double(run.bytes_down)) + " down";
@@ -56,6 +58,9 @@ void print_summary(const RunReport& run, const RunReport* twin, const std::files
   }
   print_line("test accuracy", percent(run.final_accuracy) + "  (" + bits_of(run) + ")",
              accuracy_note);
+  if (quantizes && run.weight_bits == 32) {
+    print_line("model", "fp32", "stopped before quantization began");
+  }
   print_line("model file", bytes_text(double(run.bytes_packed)),
              "fp32 " + bytes_text(double(run.bytes_fp32)) + " (" +
                  ratio_text(double(run.bytes_fp32), double(run.bytes_packed)) + " smaller)");
@@ -133,7 +138,7 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
   if (options.json) {
     print_json(run->report, twin_report, dir);
   } else {
-    print_summary(run->report, twin_report, dir);
+    print_summary(run->report, twin_report, config->quant().weight_bits() != 32, dir);
   }
   return interrupted() ? kExitInterrupted : kExitOk;
 }
