@@ -16,9 +16,6 @@
 namespace fedqat {
 namespace {
 
-// The twin has a run folder of its own inside the run's.
-constexpr const char* kTwinDir = "fp32";
-
 std::string bits_of(const RunReport& r) { return bits_text(r.weight_bits, r.activation_bits); }
 double bytes_of(const RunReport& r) { return double(r.bytes_up) + double(r.bytes_down); }
 

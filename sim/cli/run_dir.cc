@@ -43,6 +43,33 @@ bool is_ours(Fs& fs, const stdfs::path& dir) {
   return format != root.end() && *format == kManifestFormat;
 }
 
+// What an earlier run or comparison left, so that no file of it passes for one of this. config.toml
+// stays: every command writes it, and it may be the config that was given.
+Result<void> remove_results(const stdfs::path& dir) {
+  constexpr const char* kResults[] = {"metrics.csv",  "report.json",  "report.html",
+                                      "model.fedqat", "compare.json", "compare.html"};
+  const auto remove = [](const stdfs::path& path) -> Result<void> {
+    std::error_code code;
+    stdfs::remove(path, code);
+    if (!code || code == std::errc::directory_not_empty) return {};
+    return Error{Errc::kIo, path.string() + ": cannot remove this file of an earlier run: " +
+                                code.message() + "; give another folder with --out"};
+  };
+  for (const char* name : kResults) {
+    if (auto r = remove(dir / name); !r) return r;
+  }
+  std::error_code ignored;
+  const stdfs::path twin = dir / kTwinDir;
+  if (!stdfs::is_directory(twin, ignored)) return {};
+  for (const char* name : kResults) {
+    if (auto r = remove(twin / name); !r) return r;
+  }
+  for (const char* name : {"config.toml", kManifest}) {
+    if (auto r = remove(twin / name); !r) return r;
+  }
+  return remove(twin);  // unless something else is in it
+}
+
 std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
 
 }  // namespace
@@ -72,7 +99,11 @@ Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
   }
   if (auto r = fs.make_dirs(dir); !r) return r;
   // Finds a full or read-only disk before the training, and marks the folder as ours.
-  return fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
+  if (auto r = fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
+      !r) {
+    return r;
+  }
+  return remove_results(dir);
 }
 
 Result<void> write_run(Fs& fs, const stdfs::path& dir, const RunFiles& files) {

@@ -16,8 +16,12 @@ namespace fedqat {
 std::filesystem::path default_dir(std::string_view prefix, std::string_view name,
                                   std::uint64_t seed);
 
-// Makes `dir`, or takes one that is empty or that fedqat-sim wrote. kInvalid: it holds something
-// else. kIo: it cannot be made or written.
+// The fp32 twin has a run folder of its own inside the run's.
+inline constexpr const char* kTwinDir = "fp32";
+
+// Makes `dir`, or takes one that is empty or that fedqat-sim wrote, and removes the results of the
+// run before from it: files of known names, nothing else. kInvalid: it holds something else. kIo:
+// it cannot be made or written.
 Result<void> claim_dir(Fs& fs, const std::filesystem::path& dir);
 
 struct RunFiles {

@@ -69,5 +69,31 @@ TEST_CASE("run folder: it holds the six files of a run, and can be written again
   CHECK(load_report(*fs, out));
 }
 
+TEST_CASE("run folder: what an earlier run left is removed, what others put there is not") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const RunReport report = sample_report();
+  const RunFiles files{.report = &report, .config_toml = "[run]\n", .model_file = as_bytes("m")};
+  REQUIRE(claim_dir(*fs, dir.path()));
+  REQUIRE(write_run(*fs, dir.path(), files));
+  REQUIRE(write_run(*fs, dir.path() / "fp32", files));
+  REQUIRE(fs->write_atomic(dir.path() / "compare.html", as_bytes("x")));
+  REQUIRE(fs->write_atomic(dir.path() / "notes.txt", as_bytes("mine")));
+  REQUIRE(claim_dir(*fs, dir.path()));
+  for (const char* name :
+       {"metrics.csv", "report.json", "report.html", "model.fedqat", "compare.html", "fp32"}) {
+    INFO(name);
+    CHECK_FALSE(fs->exists(dir.path() / name));
+  }
+  for (const char* name : {"config.toml", "manifest.json", "notes.txt"}) {
+    CHECK(fs->exists(dir.path() / name));
+  }
+  REQUIRE(write_run(*fs, dir.path() / "fp32", files));
+  REQUIRE(fs->write_atomic(dir.path() / "fp32" / "notes.txt", as_bytes("mine")));
+  REQUIRE(claim_dir(*fs, dir.path()));
+  CHECK(fs->exists(dir.path() / "fp32" / "notes.txt"));
+  CHECK_FALSE(fs->exists(dir.path() / "fp32" / "report.json"));
+}
+
 }  // namespace
 }  // namespace fedqat
