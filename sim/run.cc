@@ -121,6 +121,18 @@ int thread_count(const wire::SimConfig& config) {
 
 }  // namespace
 
+Result<void> check_federation(const wire::Config& config, const DataSplit& data) {
+  if (auto ok = check_data(data); !ok) return ok;
+  auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
+  if (!network) return network.error();
+  const auto partition = partition_from_config(config, data.train);
+  if (!partition) return at("partition", partition.error());
+  if (auto made = Coordinator::make(config, *network, partition->clients(), 0); !made) {
+    return made.error();
+  }
+  return {};
+}
+
 Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& data,
                                   const OnRound& on_round) {
   const Stopwatch total;

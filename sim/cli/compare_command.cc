@@ -36,14 +36,14 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
         return !interrupted();
       });
   progress.reset();
-  if (!outcome) return complain(outcome.error());
+  if (!outcome) return fail_run(fs, dir, outcome.error());
 
   const CompareReport& report = outcome->report;
   const CompareFiles files{.report = &report,
                            .config_toml = effective_toml(*config),
                            .data_sha256 = data->sha256,
                            .interrupted = !outcome->complete};
-  if (auto r = write_compare(fs, dir, files); !r) return complain(r.error());
+  if (auto r = write_compare(fs, dir, files); !r) return fail_run(fs, dir, r.error());
   if (options.json) {
     std::fputs(compare_json(report).c_str(), stdout);
   } else {

@@ -108,20 +108,21 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
   const std::filesystem::path dir =
       options.out.empty() ? default_dir("fedqat-run", config->run().name(), config->run().seed())
                           : options.out;
+  if (auto r = check_federation(*config, *data); !r) return complain(r.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
   const auto run = train(*config, *data, "", options, clock);
-  if (!run) return complain(run.error());
+  if (!run) return fail_run(fs, dir, run.error());
   std::optional<RunReport> twin;
   if (options.fp32_twin && !interrupted()) {
     const wire::Config twin_config = fp32_config(*config);
     const auto outcome = train(twin_config, *data, " twin", options, clock);
-    if (!outcome) return complain(outcome.error());
+    if (!outcome) return fail_run(fs, dir, outcome.error());
     const RunFiles files{.report = &outcome->report,
                          .config_toml = effective_toml(twin_config),
                          .model_file = outcome->model_file,
                          .interrupted = interrupted()};
-    if (auto r = write_run(fs, dir / kTwinDir, files); !r) return complain(r.error());
+    if (auto r = write_run(fs, dir / kTwinDir, files); !r) return fail_run(fs, dir, r.error());
     // A twin that was cut short is no measure of anything.
     if (!interrupted()) twin = outcome->report;
   }
@@ -131,7 +132,7 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
                        .config_toml = effective_toml(*config),
                        .model_file = run->model_file,
                        .interrupted = interrupted()};
-  if (auto r = write_run(fs, dir, files); !r) return complain(r.error());
+  if (auto r = write_run(fs, dir, files); !r) return fail_run(fs, dir, r.error());
   if (options.json) {
     print_json(run->report, twin_report, dir);
   } else {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/crypto/sha256.h"
+#include "sim/cli/exit_code.h"
 #include "sim/report/metrics_csv.h"
 #include "sim/report/report_json.h"
 #include "sim/report/run_page.h"
@@ -104,6 +105,13 @@ Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
     return r;
   }
   return remove_results(dir);
+}
+
+int fail_run(Fs& fs, const stdfs::path& dir, const Error& error) {
+  const auto noted =
+      fs.write_atomic(dir / kManifest, as_bytes(manifest("failed", {{"why", error.what}})));
+  if (!noted) complain(noted.error());
+  return complain(error);
 }
 
 Result<void> write_run(Fs& fs, const stdfs::path& dir, const RunFiles& files) {

@@ -24,6 +24,10 @@ inline constexpr const char* kTwinDir = "fp32";
 // it cannot be made or written.
 Result<void> claim_dir(Fs& fs, const std::filesystem::path& dir);
 
+// The run that claimed `dir` failed: says so in manifest.json and on stderr, if only on stderr that
+// the first could not be. Returns the exit code.
+int fail_run(Fs& fs, const std::filesystem::path& dir, const Error& error);
+
 struct RunFiles {
   const RunReport* report = nullptr;
   const RunReport* fp32_twin = nullptr;  // may be null; shown in report.html

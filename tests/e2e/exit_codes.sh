@@ -45,6 +45,18 @@ echo precious >"$work/mine/thesis.txt"
 expect 2 'mine: holds files' run "$work/good.toml" --out "$work/mine"
 [ "$(ls "$work/mine")" = thesis.txt ] || fail "a foreign folder was changed"
 
+# What can be refused before the first round leaves no folder; what fails later says so in it.
+printf '[run]\nrounds = 6\n[model]\nname = "lenet6"\n' >"$work/no-model.toml"
+printf '[run]\nrounds = 6\n[partition]\nclients = 5000\n' >"$work/crowd.toml"
+for command in run compare; do
+  expect 2 'lenet6' $command "$work/no-model.toml" --out "$work/refused"
+  expect 2 'partition' $command "$work/crowd.toml" --out "$work/refused"
+  if [ -e "$work/refused" ]; then fail "a refused $command left its folder behind"; fi
+done
+expect 1 'round 1' run "$work/good.toml" --set sim.dropout=0.999999 --out "$work/failed"
+grep -q '"status": "failed"' "$work/failed/manifest.json" || fail "the manifest hides the failure"
+grep -q '"why": ".*round 1' "$work/failed/manifest.json" || fail "the manifest has no reason"
+
 # A manifest.json is ours only by its format: browser extensions and others have one too.
 for manifest in '{"manifest_version": 3}' '{"format": 1}' '[]' 'not json' ''; do
   printf '%s' "$manifest" >"$work/mine/manifest.json"

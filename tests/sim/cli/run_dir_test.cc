@@ -69,6 +69,19 @@ TEST_CASE("run folder: it holds the six files of a run, and can be written again
   CHECK(load_report(*fs, out));
 }
 
+TEST_CASE("run folder: a run that failed says so, and why") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  REQUIRE(claim_dir(*fs, dir.path()));
+  CHECK(fail_run(*fs, dir.path(), {Errc::kUnavailable, "no quorum"}) == 1);
+  const auto bytes = fs->read(dir.path() / "manifest.json");
+  REQUIRE(bytes);
+  const auto j = nlohmann::json::parse(as_text(*bytes));
+  CHECK(j["status"] == "failed");
+  CHECK(j["why"] == "no quorum");
+  CHECK(claim_dir(*fs, dir.path()));
+}
+
 TEST_CASE("run folder: what an earlier run left is removed, what others put there is not") {
   const TempDir dir;
   const auto fs = make_posix_fs();
