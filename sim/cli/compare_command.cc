@@ -20,6 +20,7 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
       options.out.empty()
           ? default_dir("fedqat-compare", config->run().name(), config->run().seed())
           : options.out;
+  if (auto r = check_comparison(*config, *data); !r) return complain(r.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
   std::string current;
