@@ -1,11 +1,15 @@
 // fedqat-sim: federations of virtual clients on one machine.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "common/wire/config.pb.h"
 #include "common/wire/schema.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
@@ -32,11 +36,27 @@ Environment:
   NO_COLOR     no colours
 )";
 
+// Takes what the key `table`.`name` takes, so that the option and the key refuse the same values.
+std::function<std::string(const std::string&)> whole_number(const char* table, const char* name) {
+  const auto& key =
+      *wire::Config::descriptor()->FindFieldByName(table)->message_type()->FindFieldByName(name);
+  return [&key](const std::string& text) -> std::string {
+    std::int64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data(), end, value);
+    const bool good = stop == end && code == std::errc() && value >= 0 &&
+                      in_bounds(key, static_cast<double>(value));
+    return good ? "" : "'" + text + "' is refused; use a whole number, " + key_bounds(key);
+  };
+}
+
 void add_input(CLI::App& command, InputOptions& input) {
   command.add_option("config", input.config, "TOML file; `fedqat-sim config` shows its keys")
       ->type_name("CONFIG")
       ->required();
-  command.add_option("--seed", input.seed, "Instead of run.seed")->type_name("N");
+  command.add_option("--seed", input.seed, "Instead of run.seed")
+      ->type_name("N")
+      ->check(whole_number("run", "seed"));
   command.add_option("--data", input.data_dir, "Folder of the data set")->type_name("DIR");
   command.add_option("--set", input.overrides, "Sets a key of the config; may be repeated")
       ->type_name("KEY=VALUE")
@@ -49,7 +69,8 @@ void add_run(CLI::App& command, RunOptions& options) {
   command.add_option("--out", options.out, "Folder for the results, made if it is not there")
       ->type_name("DIR");
   command.add_option("--threads", options.input.threads, "Instead of sim.threads; 0: all cores")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(whole_number("sim", "threads"));
   command.add_flag("--json", options.json, "Prints the summary as JSON");
   command.add_flag("-q,--quiet", options.quiet, "No progress");
 }

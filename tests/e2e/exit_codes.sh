@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 expect 0 'Exit codes' --help
 expect 0 'fp32-twin' run --help
 expect 0 '^fedqat-sim [0-9]+\.[0-9]+' --version
-expect 2 'subcommand' 
+expect 2 'subcommand'
 expect 2 "unknown command 'rum'; did you mean 'run'" rum
 expect 2 "unknown command 'frobnicate'" frobnicate
 expect 2 'config' run
@@ -29,7 +29,13 @@ printf '[run\n' >"$work/syntax.toml"
 expect 2 'syntax.toml:1:' run "$work/syntax.toml"
 printf '[run]\nrounds = 6\n' >"$work/good.toml"
 expect 2 'run.nonsense' run "$work/good.toml" --set run.nonsense=1
-expect 2 '' run "$work/good.toml" --seed minus-one
+for seed in -1 minus-one 9223372036854775808 18446744073709551615 1.5 ''; do
+  expect 2 "--seed: '$seed' is refused; use a whole number, 0 to 9223372036854775807" \
+    run "$work/good.toml" --seed "$seed"
+done
+expect 0 'seed 9223372036854775807' partition "$work/good.toml" --seed 9223372036854775807
+expect 2 "--threads: '1025' is refused; use a whole number, 0 to 1024" \
+  run "$work/good.toml" --threads 1025
 
 printf '[run]\nrounds = 6\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
 mkdir "$work/empty"
