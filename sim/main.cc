@@ -50,6 +50,11 @@ std::function<std::string(const std::string&)> whole_number(const char* table, c
   };
 }
 
+// An empty name is most likely a shell variable that was not set, and never means the default.
+std::string not_empty(const std::string& text) {
+  return text.empty() ? "the name is empty; give one, or leave the option away" : "";
+}
+
 void add_input(CLI::App& command, InputOptions& input) {
   command.add_option("config", input.config, "TOML file; `fedqat-sim config` shows its keys")
       ->type_name("CONFIG")
@@ -57,7 +62,9 @@ void add_input(CLI::App& command, InputOptions& input) {
   command.add_option("--seed", input.seed, "Instead of run.seed")
       ->type_name("N")
       ->check(whole_number("run", "seed"));
-  command.add_option("--data", input.data_dir, "Folder of the data set")->type_name("DIR");
+  command.add_option("--data", input.data_dir, "Folder of the data set")
+      ->type_name("DIR")
+      ->check(not_empty);
   command.add_option("--set", input.overrides, "Sets a key of the config; may be repeated")
       ->type_name("KEY=VALUE")
       ->take_all()
@@ -67,7 +74,8 @@ void add_input(CLI::App& command, InputOptions& input) {
 void add_run(CLI::App& command, RunOptions& options) {
   add_input(command, options.input);
   command.add_option("--out", options.out, "Folder for the results, made if it is not there")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(not_empty);
   command.add_option("--threads", options.input.threads, "Instead of sim.threads; 0: all cores")
       ->type_name("N")
       ->check(whole_number("sim", "threads"));
@@ -93,6 +101,23 @@ int refuse_command(CLI::App& app, const std::string& name) {
   std::string text = "unknown command '" + name + "'; ";
   if (!meant.empty()) text += "did you mean '" + meant + "'? ";
   return complain({Errc::kInvalid, text + "fedqat-sim --help lists the commands"});
+}
+
+// CLI11 has a code for every mistake; --help and --version are 0.
+int end_parse(const CLI::App& app, const CLI::ParseError& e) {
+  if (e.get_exit_code() == 0) return app.exit(e);
+  const auto commands = app.get_subcommands();
+  const std::string help = commands.empty() ? "" : " " + commands.front()->get_name();
+  return complain({Errc::kInvalid, std::string(e.what()) + "; see fedqat-sim" + help + " --help"});
+}
+
+// Results that did not arrive are no success: a full disk behind a redirection.
+int end_output(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  const int refused = complain({Errc::kIo,
+                                "stdout: could not be written; free some space, or send it "
+                                "elsewhere"});
+  return code == kExitOk ? refused : code;
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -126,7 +151,9 @@ int parse_and_run(int argc, char** argv) {
   command->add_option("runs", report.runs, "Folders of runs, or their report.json")
       ->type_name("RUN")
       ->required();
-  command->add_option("--out", report.out, "HTML file to write")->type_name("FILE");
+  command->add_option("--out", report.out, "HTML file to write")
+      ->type_name("FILE")
+      ->check(not_empty);
   command->footer("Examples:\n  fedqat-sim report first-run second-run --out both.html");
   command->callback([&] { code = report_command(report, *fs); });
 
@@ -149,8 +176,7 @@ int parse_and_run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    // CLI11 has a code for every mistake; --help and --version are 0.
-    return app.exit(e) == 0 ? kExitOk : kExitUsage;
+    return end_parse(app, e);
   }
   return code;
 }
@@ -161,7 +187,7 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     fedqat::catch_interrupts();
-    return fedqat::parse_and_run(argc, argv);
+    return fedqat::end_output(fedqat::parse_and_run(argc, argv));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "fedqat-sim: %s\n", e.what());
     return fedqat::kExitFailed;

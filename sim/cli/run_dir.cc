@@ -87,6 +87,12 @@ stdfs::path default_dir(std::string_view prefix, std::string_view name, std::uin
 
 Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
   std::error_code code;
+  if (stdfs::is_symlink(dir, code) && !stdfs::exists(dir, code)) {
+    return Error{Errc::kInvalid, dir.string() + ": is a symbolic link to " +
+                                     stdfs::read_symlink(dir, code).string() +
+                                     ", which is not there; make that folder, or give another one "
+                                     "with --out"};
+  }
   if (stdfs::exists(dir, code) && !stdfs::is_directory(dir, code)) {
     return Error{Errc::kInvalid, dir.string() +
                                      ": is a file, but results need a folder; give "

@@ -5,12 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 expect 0 'Exit codes' --help
 expect 0 'fp32-twin' run --help
 expect 0 '^fedqat-sim [0-9]+\.[0-9]+' --version
-expect 2 'subcommand'
+expect 2 '^fedqat-sim: A subcommand is required; see fedqat-sim --help$'
 expect 2 "unknown command 'rum'; did you mean 'run'" rum
 expect 2 "unknown command 'frobnicate'" frobnicate
-expect 2 'config' run
+expect 2 '^fedqat-sim: config is required; see fedqat-sim run --help$' run
 expect 2 'nowhere.toml' run "$work/nowhere.toml"
-expect 2 '--frobnicate' run --frobnicate "$work/nowhere.toml"
+expect 2 '^fedqat-sim: .* --frobnicate; see fedqat-sim run --help$' run --frobnicate "$work/nowhere.toml"
 expect 0 'learning_rate' config
 
 printf '[run]\nrounds = 1\n[client]\nbacth = 3\n' >"$work/bad-key.toml"
@@ -36,6 +36,27 @@ done
 expect 0 'seed 9223372036854775807' partition "$work/good.toml" --seed 9223372036854775807
 expect 2 "--threads: '1025' is refused; use a whole number, 0 to 1024" \
   run "$work/good.toml" --threads 1025
+
+for option in --out --data; do
+  expect 2 "^fedqat-sim: $option: the name is empty" run "$work/good.toml" $option ''
+done
+expect 2 '^fedqat-sim: --out: the name is empty' report "$work/run" --out ''
+expect 2 '^fedqat-sim: --data: the name is empty' partition "$work/good.toml" --data ''
+ln -s "$work/gone" "$work/link"
+expect 2 'link: is a symbolic link to .*/gone, which is not there; make' \
+  run "$work/good.toml" --out "$work/link"
+
+# What cannot be printed is no success.
+if [ -w /dev/full ]; then
+  for arguments in --help --version config "partition $work/good.toml --json"; do
+    code=0
+    # shellcheck disable=SC2086
+    "$sim" $arguments >/dev/full 2>"$work/stderr" || code=$?
+    [ $code = 1 ] || fail "$arguments >/dev/full: expected exit 1, got $code"
+    grep -q '^fedqat-sim: stdout: could not be written' "$work/stderr" ||
+      fail "$arguments >/dev/full says nothing of it"
+  done
+fi
 
 printf '[run]\nrounds = 6\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
 mkdir "$work/empty"
