@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/nn/engine.h"
+#include "common/wire/config_checks.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 #include "sim/latency.h"
@@ -28,12 +29,28 @@ class Comparison {
  public:
   Comparison(const wire::Config& config, const DataSplit& data, const OnCompareRound& on_round)
       : config_(config), data_(data), on_round_(on_round) {
-    for (const auto bits : config.compare().bits()) bits_.push_back(bits);
+    for (const auto bits : config.compare().bits()) {
+      if (std::find(bits_.begin(), bits_.end(), bits) == bits_.end()) bits_.push_back(bits);
+    }
     if (bits_.empty()) bits_ = {8, 4};
     make_rows();
   }
 
+  // The config was checked with its own bits; here it is with those of each row that trains.
+  Result<void> check() const {
+    for (const CompareRow& row : report_.rows) {
+      const bool is_qat = row.technique == "qat";
+      const auto config =
+          is_qat ? quantized_config(config_, static_cast<std::uint32_t>(row.weight_bits))
+                 : fp32_config(config_);
+      if (auto r = check_config(config, "compare, row " + row.label(), {}); !r) return r;
+      if (auto r = check_federation(config, data_); !r) return r;
+    }
+    return {};
+  }
+
   Result<CompareOutcome> run() {
+    if (auto r = check(); !r) return r.error();
     for (std::uint32_t i = 0; i < config_.compare().seeds() && !stopped_; ++i) {
       wire::Config config = config_;
       config.mutable_run()->set_seed(config_.run().seed() + i);
@@ -164,6 +181,11 @@ wire::Config fp32_config(wire::Config config) {
   config.mutable_codec()->set_uplink_bits(32);
   config.mutable_codec()->set_downlink_bits(32);
   return config;
+}
+
+Result<void> check_comparison(const wire::Config& config, const DataSplit& data) {
+  const OnCompareRound none;
+  return Comparison(config, data, none).check();
 }
 
 Result<CompareOutcome> compare_techniques(const wire::Config& config, const DataSplit& data,

@@ -24,6 +24,9 @@ struct CompareOutcome {
   bool complete = false;  // false: stopped by on_round
 };
 
+// What compare_techniques() refuses before its first round, found without running it.
+Result<void> check_comparison(const wire::Config& config, const DataSplit& data);
+
 // config.compare() says which techniques, bits and seeds. Codes of run_federation().
 Result<CompareOutcome> compare_techniques(const wire::Config& config, const DataSplit& data,
                                           const OnCompareRound& on_round);

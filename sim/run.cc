@@ -121,6 +121,18 @@ int thread_count(const wire::SimConfig& config) {
 
 }  // namespace
 
+Result<void> check_federation(const wire::Config& config, const DataSplit& data) {
+  if (auto ok = check_data(data); !ok) return ok;
+  auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
+  if (!network) return network.error();
+  const auto partition = partition_from_config(config, data.train);
+  if (!partition) return at("partition", partition.error());
+  if (auto made = Coordinator::make(config, *network, partition->clients(), 0); !made) {
+    return made.error();
+  }
+  return {};
+}
+
 Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& data,
                                   const OnRound& on_round) {
   const Stopwatch total;
@@ -175,6 +187,9 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   }
   outcome.model = deployed_model(graph, coordinator.state(), network->input);
   outcome.model_file = encode_model(outcome.model);
+  // A run that is stopped in its warm-up leaves the fp32 network, whatever the config asked for.
+  report.weight_bits = outcome.model.quant.weight_bits;
+  report.activation_bits = outcome.model.quant.activation_bits;
   outcome.state = coordinator.state();
   auto recall = class_recall(outcome.model, data.test, pool);
   if (!recall) return recall.error();

@@ -21,6 +21,10 @@ struct RunOutcome {
   ModelState state;  // fp32 master parameters (compare's PTQ starts from the fp32 run's)
 };
 
+// What run_federation() refuses before its first round, found without running it. kInvalid and the
+// codes of partition_from_config().
+Result<void> check_federation(const wire::Config& config, const DataSplit& data);
+
 // Called after every round with the report so far; false stops the run early (Ctrl-C), which then
 // ends normally with the rounds done.
 using OnRound = std::function<bool(const RunReport& so_far, std::uint32_t total_rounds)>;

@@ -41,7 +41,7 @@ struct RunReport {
   std::string model_name;
   std::uint64_t parameters = 0;
   std::uint64_t macs_per_sample = 0;
-  int weight_bits = 0;
+  int weight_bits = 0;  // of the model there is: 32 if the run stopped before quantization began
   int activation_bits = 0;
   std::uint64_t bytes_fp32 = 0;    // parameters * 4
   std::uint64_t bytes_packed = 0;  // model.fedqat

@@ -73,10 +73,15 @@ class PosixFs final : public Fs {
     const stdfs::path part = path.string() + ".part";
     Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) return os_error(part, "create");
-    if (auto r = write_all(file.get(), bytes, part); !r) return r;
-    if (::fsync(file.get()) != 0) return os_error(part, "sync");
-    if (file.close() != 0) return os_error(part, "close");
-    if (::rename(part.c_str(), path.c_str()) != 0) return os_error(path, "rename into place");
+    if (auto r = write_synced(file, bytes, part); !r) {
+      ::unlink(part.c_str());
+      return r;
+    }
+    if (::rename(part.c_str(), path.c_str()) != 0) {
+      const Error error = os_error(path, "rename into place");
+      ::unlink(part.c_str());
+      return error;
+    }
     return sync_dir(path.parent_path());
   }
 
@@ -93,11 +98,19 @@ class PosixFs final : public Fs {
   }
 
  private:
+  static Result<void> write_synced(Descriptor& file, ByteView bytes, const stdfs::path& path) {
+    if (auto r = write_all(file.get(), bytes, path); !r) return r;
+    if (::fsync(file.get()) != 0) return os_error(path, "sync");
+    if (file.close() != 0) return os_error(path, "close");
+    return {};
+  }
+
   static Result<void> sync_dir(const stdfs::path& dir) {
     const stdfs::path name = dir.empty() ? "." : dir;
     const Descriptor handle(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (handle.get() < 0) return os_error(name, "open folder");
-    if (::fsync(handle.get()) != 0) return os_error(name, "sync folder");
+    // EINVAL: some file systems (FUSE, network) do not sync folders; they have no more to give.
+    if (::fsync(handle.get()) != 0 && errno != EINVAL) return os_error(name, "sync folder");
     return {};
   }
 };

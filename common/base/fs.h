@@ -18,7 +18,7 @@ class Fs {
   // kNotFound, kIo.
   virtual Result<Bytes> read(const std::filesystem::path& path) = 0;
   // Old content or new, never a mixture, even after a power cut: temporary file, fsync, rename,
-  // fsync of the folder. kIo.
+  // fsync of the folder. After an error the temporary file is gone. kNotFound: no such folder. kIo.
   virtual Result<void> write_atomic(const std::filesystem::path& path, ByteView bytes) = 0;
   // Makes the folder and its parents; no error if it is there. kIo.
   virtual Result<void> make_dirs(const std::filesystem::path& dir) = 0;

@@ -11,8 +11,9 @@ bool is_gzip(ByteView raw) {
   return raw.size() >= 2 && raw[0] == std::byte{0x1f} && raw[1] == std::byte{0x8b};
 }
 
-// No deflate stream grows more than this (258 bytes from 2 bits, zlib's technical notes).
-constexpr std::size_t kMaxRatio = 1032;
+// The content starts with room for this much and doubles as it fills, so that memory follows what
+// is there and not what a small file could unpack to (deflate: up to 1032 times its size).
+constexpr std::size_t kFirstRoom = std::size_t{1} << 16;
 
 class Inflater {
  public:
@@ -21,11 +22,13 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // Inflates raw into out, member after member; out shrinks to what there was.
-  Result<void> run(const PackedFile& file, ByteView raw, Bytes& out) {
+  // Inflates raw, member after member, to at most `limit` bytes.
+  Result<Bytes> run(const PackedFile& file, ByteView raw, std::size_t limit) {
+    Bytes out;
     std::size_t used = 0;
     std::size_t filled = 0;
-    while (filled < out.size()) {
+    while (filled < limit) {
+      if (filled == out.size()) out.resize(std::min(limit, std::max(kFirstRoom, 2 * filled)));
       constexpr std::size_t kStep = std::size_t{1} << 30;  // zlib counts in 32 bits
       const auto in_step = static_cast<uInt>(std::min(raw.size() - used, kStep));
       const auto out_step = static_cast<uInt>(std::min(out.size() - filled, kStep));
@@ -48,7 +51,7 @@ class Inflater {
       }
     }
     out.resize(filled);
-    return {};
+    return out;
   }
 
  private:
@@ -78,9 +81,7 @@ Result<Bytes> PackedFile::content(std::size_t limit) const {
     return Bytes(raw_.begin(),
                  raw_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, raw_.size())));
   }
-  Bytes out(limit / kMaxRatio < raw_.size() ? limit : raw_.size() * kMaxRatio);
-  if (auto r = Inflater().run(*this, raw_, out); !r) return r.error();
-  return out;
+  return Inflater().run(*this, raw_, limit);
 }
 
 Error PackedFile::corrupt(std::size_t offset, const std::string& what) const {

@@ -21,7 +21,7 @@ class PackedFile {
 
   const std::string& name() const { return name_; }
 
-  // The first `limit` bytes of the content, or all if it has fewer. Memory: what is returned.
+  // The first `limit` bytes of the content, or all if it has fewer. Memory: O(what is returned).
   // kCorrupt: damaged or cut gzip.
   Result<Bytes> content(std::size_t limit) const;
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 
 #include "common/base/check.h"
@@ -26,6 +27,8 @@ std::string number(T value) {
 
 // A bound as a person writes it: 10000000, not 1e+07.
 std::string bound(double value) {
+  // The greatest integer of TOML; double has only the next one.
+  if (value == 0x1p63) return number(std::numeric_limits<std::int64_t>::max());
   if (std::abs(value) > 1e15 || value != std::floor(value)) return number(value);
   return number(static_cast<std::int64_t>(value));
 }

@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -79,6 +80,17 @@ class Reader {
                                       : "did you mean '" + guess + "'?"));
   }
 
+  Error out_of_bounds(const FieldDescriptor& key, const std::string& place,
+                      const std::string& value, const std::string& name) const {
+    std::string bounds = key_bounds(key);
+    if (bounds.empty()) {
+      bounds = key.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE   ? "a finite number"
+               : key.cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ? "0 to 4294967295"
+                                                                   : "0 or more";
+    }
+    return invalid(place, "'" + name + "' = " + value + " is out of bounds; use " + bounds);
+  }
+
   Result<void> fill(Message& message, const toml::table& table, const std::string& prefix) {
     // toml++ sorts keys by name; the first error in the file is the one to show.
     std::vector<std::pair<const toml::key*, const toml::node*>> entries;
@@ -151,14 +163,7 @@ class Reader {
     } else if (const auto* real = node.as_floating_point()) {
       value << real->get();
     }
-    std::string bounds = key_bounds(key);
-    if (bounds.empty()) {
-      bounds = key.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE   ? "a finite number"
-               : key.cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ? "0 to 4294967295"
-                                                                   : "0 or more";
-    }
-    return invalid(place(node.source()),
-                   "'" + name + "' = " + value.str() + " is out of bounds; use " + bounds);
+    return out_of_bounds(key, place(node.source()), value.str(), name);
   }
 
   Result<void> assign_scalar(Message& message, const FieldDescriptor& key, const toml::node& node,
@@ -246,6 +251,29 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
+bool is_number(const FieldDescriptor& key) {
+  switch (key.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_UINT32:
+    case FieldDescriptor::CPPTYPE_UINT64:
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return !key.is_repeated();
+    default:
+      return false;
+  }
+}
+
+// A number that no TOML value can hold: 1e400, or an integer of 2^63 and more.
+bool is_too_great(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  std::int64_t whole = 0;
+  const auto integer = std::from_chars(text.data(), end, whole);
+  if (integer.ptr == end) return integer.ec == std::errc::result_out_of_range;
+  double real = 0;
+  const auto fraction = std::from_chars(text.data(), end, real);
+  return fraction.ptr == end && fraction.ec == std::errc::result_out_of_range;
+}
+
 // The value of an assignment: TOML, or a bare word that stands for a string.
 Result<toml::table> parse_value(const std::string& place, std::string_view text, bool as_string) {
   Syntax error;
@@ -293,7 +321,11 @@ Result<void> read_override(std::string_view assignment, wire::Config& config, Pl
     if (dot == name.size()) {
       const bool as_string =
           key->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !key->is_repeated();
-      const auto value = parse_value(place, trim(assignment.substr(equals + 1)), as_string);
+      const std::string_view text = trim(assignment.substr(equals + 1));
+      if (is_number(*key) && is_too_great(text)) {
+        return reader.out_of_bounds(*key, place, std::string(text), name);
+      }
+      const auto value = parse_value(place, text, as_string);
       if (!value) return value.error();
       return reader.assign(*message, *key, *value->get("value"), name);
     }

@@ -20,6 +20,7 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
       options.out.empty()
           ? default_dir("fedqat-compare", config->run().name(), config->run().seed())
           : options.out;
+  if (auto r = check_comparison(*config, *data); !r) return complain(r.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
   std::string current;
@@ -36,14 +37,14 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
         return !interrupted();
       });
   progress.reset();
-  if (!outcome) return complain(outcome.error());
+  if (!outcome) return fail_run(fs, dir, outcome.error());
 
   const CompareReport& report = outcome->report;
   const CompareFiles files{.report = &report,
                            .config_toml = effective_toml(*config),
                            .data_sha256 = data->sha256,
                            .interrupted = !outcome->complete};
-  if (auto r = write_compare(fs, dir, files); !r) return complain(r.error());
+  if (auto r = write_compare(fs, dir, files); !r) return fail_run(fs, dir, r.error());
   if (options.json) {
     std::fputs(compare_json(report).c_str(), stdout);
   } else {

@@ -16,9 +16,6 @@
 namespace fedqat {
 namespace {
 
-// The twin has a run folder of its own inside the run's.
-constexpr const char* kTwinDir = "fp32";
-
 std::string bits_of(const RunReport& r) { return bits_text(r.weight_bits, r.activation_bits); }
 double bytes_of(const RunReport& r) { return double(r.bytes_up) + double(r.bytes_down); }
 
@@ -43,7 +40,9 @@ void print_line(const char* what, const std::string& value, const std::string& n
   }
 }
 
-void print_summary(const RunReport& run, const RunReport* twin, const std::filesystem::path& dir) {
+// `quantizes`: the config asks for it.
+void print_summary(const RunReport& run, const RunReport* twin, bool quantizes,
+                   const std::filesystem::path& dir) {
   std::string accuracy_note = "loss " + fixed(run.final_loss, 4);
   std::string sent_note =
       bytes_text(double(run.bytes_up)) + " up, " + bytes_text(double(run.bytes_down)) + " down";
@@ -56,6 +55,9 @@ void print_summary(const RunReport& run, const RunReport* twin, const std::files
   }
   print_line("test accuracy", percent(run.final_accuracy) + "  (" + bits_of(run) + ")",
              accuracy_note);
+  if (quantizes && run.weight_bits == 32) {
+    print_line("model", "fp32", "stopped before quantization began");
+  }
   print_line("model file", bytes_text(double(run.bytes_packed)),
              "fp32 " + bytes_text(double(run.bytes_fp32)) + " (" +
                  ratio_text(double(run.bytes_fp32), double(run.bytes_packed)) + " smaller)");
@@ -106,20 +108,21 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
   const std::filesystem::path dir =
       options.out.empty() ? default_dir("fedqat-run", config->run().name(), config->run().seed())
                           : options.out;
+  if (auto r = check_federation(*config, *data); !r) return complain(r.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
   const auto run = train(*config, *data, "", options, clock);
-  if (!run) return complain(run.error());
+  if (!run) return fail_run(fs, dir, run.error());
   std::optional<RunReport> twin;
   if (options.fp32_twin && !interrupted()) {
     const wire::Config twin_config = fp32_config(*config);
     const auto outcome = train(twin_config, *data, " twin", options, clock);
-    if (!outcome) return complain(outcome.error());
+    if (!outcome) return fail_run(fs, dir, outcome.error());
     const RunFiles files{.report = &outcome->report,
                          .config_toml = effective_toml(twin_config),
                          .model_file = outcome->model_file,
                          .interrupted = interrupted()};
-    if (auto r = write_run(fs, dir / kTwinDir, files); !r) return complain(r.error());
+    if (auto r = write_run(fs, dir / kTwinDir, files); !r) return fail_run(fs, dir, r.error());
     // A twin that was cut short is no measure of anything.
     if (!interrupted()) twin = outcome->report;
   }
@@ -129,11 +132,11 @@ int run_command(const RunOptions& options, Fs& fs, const Clock& clock) {
                        .config_toml = effective_toml(*config),
                        .model_file = run->model_file,
                        .interrupted = interrupted()};
-  if (auto r = write_run(fs, dir, files); !r) return complain(r.error());
+  if (auto r = write_run(fs, dir, files); !r) return fail_run(fs, dir, r.error());
   if (options.json) {
     print_json(run->report, twin_report, dir);
   } else {
-    print_summary(run->report, twin_report, dir);
+    print_summary(run->report, twin_report, config->quant().weight_bits() != 32, dir);
   }
   return interrupted() ? kExitInterrupted : kExitOk;
 }

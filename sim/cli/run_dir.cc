@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/crypto/sha256.h"
+#include "sim/cli/exit_code.h"
 #include "sim/report/metrics_csv.h"
 #include "sim/report/report_json.h"
 #include "sim/report/run_page.h"
@@ -17,9 +18,11 @@ constexpr const char* kManifest = "manifest.json";
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kManifestFormat = "fedqat.manifest/1";
+
 // `more` is what a finished command knows.
 std::string manifest(const char* status, const Json& more) {
-  Json root = {{"format", "fedqat.manifest/1"},
+  Json root = {{"format", kManifestFormat},
                {"status", status},
                {"version", FEDQAT_VERSION},
                {"compiler", FEDQAT_COMPILER}};
@@ -29,6 +32,43 @@ std::string manifest(const char* status, const Json& more) {
 
 std::string end_manifest(bool interrupted, const Json& more) {
   return manifest(interrupted ? "interrupted" : "finished", more);
+}
+
+// Other programs have a manifest.json too.
+bool is_ours(Fs& fs, const stdfs::path& dir) {
+  const auto bytes = fs.read(dir / kManifest);
+  if (!bytes) return false;
+  const auto root = nlohmann::json::parse(as_text(*bytes), nullptr, false);
+  if (!root.is_object()) return false;
+  const auto format = root.find("format");
+  return format != root.end() && *format == kManifestFormat;
+}
+
+// What an earlier run or comparison left, so that no file of it passes for one of this. config.toml
+// stays: every command writes it, and it may be the config that was given.
+Result<void> remove_results(const stdfs::path& dir) {
+  constexpr const char* kResults[] = {"metrics.csv",  "report.json",  "report.html",
+                                      "model.fedqat", "compare.json", "compare.html"};
+  const auto remove = [](const stdfs::path& path) -> Result<void> {
+    std::error_code code;
+    stdfs::remove(path, code);
+    if (!code || code == std::errc::directory_not_empty) return {};
+    return Error{Errc::kIo, path.string() + ": cannot remove this file of an earlier run: " +
+                                code.message() + "; give another folder with --out"};
+  };
+  for (const char* name : kResults) {
+    if (auto r = remove(dir / name); !r) return r;
+  }
+  std::error_code ignored;
+  const stdfs::path twin = dir / kTwinDir;
+  if (!stdfs::is_directory(twin, ignored)) return {};
+  for (const char* name : kResults) {
+    if (auto r = remove(twin / name); !r) return r;
+  }
+  for (const char* name : {"config.toml", kManifest}) {
+    if (auto r = remove(twin / name); !r) return r;
+  }
+  return remove(twin);  // unless something else is in it
 }
 
 std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
@@ -47,19 +87,37 @@ stdfs::path default_dir(std::string_view prefix, std::string_view name, std::uin
 
 Result<void> claim_dir(Fs& fs, const stdfs::path& dir) {
   std::error_code code;
+  if (stdfs::is_symlink(dir, code) && !stdfs::exists(dir, code)) {
+    return Error{Errc::kInvalid, dir.string() + ": is a symbolic link to " +
+                                     stdfs::read_symlink(dir, code).string() +
+                                     ", which is not there; make that folder, or give another one "
+                                     "with --out"};
+  }
   if (stdfs::exists(dir, code) && !stdfs::is_directory(dir, code)) {
     return Error{Errc::kInvalid, dir.string() +
                                      ": is a file, but results need a folder; give "
                                      "another one with --out"};
   }
-  if (stdfs::exists(dir, code) && !stdfs::is_empty(dir, code) && !fs.exists(dir / kManifest)) {
+  if (stdfs::exists(dir, code) && !stdfs::is_empty(dir, code) && !is_ours(fs, dir)) {
     return Error{Errc::kInvalid,
-                 dir.string() + ": holds files, but none of fedqat-sim (no " + kManifest +
+                 dir.string() + ": holds files, but not those of fedqat-sim (no " + kManifest +
+                     " of format " + kManifestFormat +
                      "); nothing was changed. Give an empty or a new folder with --out"};
   }
   if (auto r = fs.make_dirs(dir); !r) return r;
   // Finds a full or read-only disk before the training, and marks the folder as ours.
-  return fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
+  if (auto r = fs.write_atomic(dir / kManifest, as_bytes(manifest("running", Json::object())));
+      !r) {
+    return r;
+  }
+  return remove_results(dir);
+}
+
+int fail_run(Fs& fs, const stdfs::path& dir, const Error& error) {
+  const auto noted =
+      fs.write_atomic(dir / kManifest, as_bytes(manifest("failed", {{"why", error.what}})));
+  if (!noted) complain(noted.error());
+  return complain(error);
 }
 
 Result<void> write_run(Fs& fs, const stdfs::path& dir, const RunFiles& files) {

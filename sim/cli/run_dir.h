@@ -16,9 +16,17 @@ namespace fedqat {
 std::filesystem::path default_dir(std::string_view prefix, std::string_view name,
                                   std::uint64_t seed);
 
-// Makes `dir`, or takes one that is empty or that fedqat-sim wrote. kInvalid: it holds something
-// else. kIo: it cannot be made or written.
+// The fp32 twin has a run folder of its own inside the run's.
+inline constexpr const char* kTwinDir = "fp32";
+
+// Makes `dir`, or takes one that is empty or that fedqat-sim wrote, and removes the results of the
+// run before from it: files of known names, nothing else. kInvalid: it holds something else. kIo:
+// it cannot be made or written.
 Result<void> claim_dir(Fs& fs, const std::filesystem::path& dir);
+
+// The run that claimed `dir` failed: says so in manifest.json and on stderr, if only on stderr that
+// the first could not be. Returns the exit code.
+int fail_run(Fs& fs, const std::filesystem::path& dir, const Error& error);
 
 struct RunFiles {
   const RunReport* report = nullptr;

@@ -5,12 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 expect 0 'Exit codes' --help
 expect 0 'fp32-twin' run --help
 expect 0 '^fedqat-sim [0-9]+\.[0-9]+' --version
-expect 2 'subcommand' 
+expect 2 '^fedqat-sim: A subcommand is required; see fedqat-sim --help$'
 expect 2 "unknown command 'rum'; did you mean 'run'" rum
 expect 2 "unknown command 'frobnicate'" frobnicate
-expect 2 'config' run
+expect 2 '^fedqat-sim: config is required; see fedqat-sim run --help$' run
 expect 2 'nowhere.toml' run "$work/nowhere.toml"
-expect 2 '--frobnicate' run --frobnicate "$work/nowhere.toml"
+expect 2 '^fedqat-sim: .* --frobnicate; see fedqat-sim run --help$' run --frobnicate "$work/nowhere.toml"
 expect 0 'learning_rate' config
 
 printf '[run]\nrounds = 1\n[client]\nbacth = 3\n' >"$work/bad-key.toml"
@@ -29,7 +29,34 @@ printf '[run\n' >"$work/syntax.toml"
 expect 2 'syntax.toml:1:' run "$work/syntax.toml"
 printf '[run]\nrounds = 6\n' >"$work/good.toml"
 expect 2 'run.nonsense' run "$work/good.toml" --set run.nonsense=1
-expect 2 '' run "$work/good.toml" --seed minus-one
+for seed in -1 minus-one 9223372036854775808 18446744073709551615 1.5 ''; do
+  expect 2 "--seed: '$seed' is refused; use a whole number, 0 to 9223372036854775807" \
+    run "$work/good.toml" --seed "$seed"
+done
+expect 0 'seed 9223372036854775807' partition "$work/good.toml" --seed 9223372036854775807
+expect 2 "--threads: '1025' is refused; use a whole number, 0 to 1024" \
+  run "$work/good.toml" --threads 1025
+
+for option in --out --data; do
+  expect 2 "^fedqat-sim: $option: the name is empty" run "$work/good.toml" $option ''
+done
+expect 2 '^fedqat-sim: --out: the name is empty' report "$work/run" --out ''
+expect 2 '^fedqat-sim: --data: the name is empty' partition "$work/good.toml" --data ''
+ln -s "$work/gone" "$work/link"
+expect 2 'link: is a symbolic link to .*/gone, which is not there; make' \
+  run "$work/good.toml" --out "$work/link"
+
+# What cannot be printed is no success.
+if [ -w /dev/full ]; then
+  for arguments in --help --version config "partition $work/good.toml --json"; do
+    code=0
+    # shellcheck disable=SC2086
+    "$sim" $arguments >/dev/full 2>"$work/stderr" || code=$?
+    [ $code = 1 ] || fail "$arguments >/dev/full: expected exit 1, got $code"
+    grep -q '^fedqat-sim: stdout: could not be written' "$work/stderr" ||
+      fail "$arguments >/dev/full says nothing of it"
+  done
+fi
 
 printf '[run]\nrounds = 6\n[data]\nname = "mnist"\n' >"$work/mnist.toml"
 mkdir "$work/empty"
@@ -44,6 +71,25 @@ mkdir "$work/mine"
 echo precious >"$work/mine/thesis.txt"
 expect 2 'mine: holds files' run "$work/good.toml" --out "$work/mine"
 [ "$(ls "$work/mine")" = thesis.txt ] || fail "a foreign folder was changed"
+
+# What can be refused before the first round leaves no folder; what fails later says so in it.
+printf '[run]\nrounds = 6\n[model]\nname = "lenet6"\n' >"$work/no-model.toml"
+printf '[run]\nrounds = 6\n[partition]\nclients = 5000\n' >"$work/crowd.toml"
+for command in run compare; do
+  expect 2 'lenet6' $command "$work/no-model.toml" --out "$work/refused"
+  expect 2 'partition' $command "$work/crowd.toml" --out "$work/refused"
+  if [ -e "$work/refused" ]; then fail "a refused $command left its folder behind"; fi
+done
+expect 1 'round 1' run "$work/good.toml" --set sim.dropout=0.999999 --out "$work/failed"
+grep -q '"status": "failed"' "$work/failed/manifest.json" || fail "the manifest hides the failure"
+grep -q '"why": ".*round 1' "$work/failed/manifest.json" || fail "the manifest has no reason"
+
+# A manifest.json is ours only by its format: browser extensions and others have one too.
+for manifest in '{"manifest_version": 3}' '{"format": 1}' '[]' 'not json' ''; do
+  printf '%s' "$manifest" >"$work/mine/manifest.json"
+  expect 2 'mine: holds files, but not those of fedqat-sim' run "$work/good.toml" --out "$work/mine"
+  [ "$(cat "$work/mine/manifest.json")" = "$manifest" ] || fail "a foreign manifest.json was changed"
+done
 
 expect 3 'empty/report.json' report "$work/empty"
 mkdir "$work/broken"

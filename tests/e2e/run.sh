@@ -34,6 +34,12 @@ hash=$(json "$work/a/manifest.json" model_sha256)
 [ "$(sha256sum <"$work/a/config.toml" | cut -d' ' -f1)" = \
   "$(json "$work/a/manifest.json" config_sha256)" ] || fail "config_sha256 is not that of config.toml"
 
+expect 0 '^test accuracy' run "$work/small.toml" --out "$work/twin" --fp32-twin --quiet
+expect 0 '^test accuracy' run "$work/small.toml" --out "$work/twin" --quiet
+[ ! -e "$work/twin/fp32" ] || fail "the twin of an earlier run was left"
+expect 0 'qat W4A4' compare "$work/small.toml" --out "$work/twin" --set run.rounds=4 --set compare.seeds=1 --quiet
+[ ! -e "$work/twin/report.json" ] || fail "a comparison left the report of an earlier run"
+
 for threads in 2 8; do
   expect 0 "$hash" run "$work/small.toml" --out "$work/b" --threads $threads --quiet
   [ ! -s "$work/stderr" ] || fail "--quiet is not quiet"

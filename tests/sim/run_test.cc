@@ -144,3 +144,18 @@ TEST_CASE("run: the caller can stop a run, which then ends as it is") {
   REQUIRE(outcome->report.rounds.size() == 2);
   REQUIRE(outcome->model.quant.is_float());  // scales are not yet learnt
 }
+
+TEST_CASE("run: stopped in its warm-up, it reports the fp32 model that it leaves") {
+  const auto after = [](std::size_t rounds) {
+    const auto outcome = run_federation(
+        small_run(), digits(),
+        [=](const RunReport& so_far, std::uint32_t) { return so_far.rounds.size() < rounds; });
+    REQUIRE(outcome);
+    REQUIRE(outcome->model.quant.weight_bits == outcome->report.weight_bits);
+    return outcome->report;
+  };
+  REQUIRE(after(1).weight_bits == 32);
+  REQUIRE(after(1).activation_bits == 32);
+  REQUIRE(after(4).weight_bits == 8);
+  REQUIRE(after(4).activation_bits == 8);
+}

@@ -29,3 +29,20 @@ TEST_CASE("fs: errors name the path and the reason") {
   REQUIRE_FALSE(folder);
   CHECK(folder.error().code == Errc::kIo);
 }
+
+TEST_CASE("fs: a write that fails leaves nothing behind") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const auto folder = dir.path() / "folder";
+  REQUIRE(fs->make_dirs(folder / "inside"));  // a file cannot be renamed onto a folder
+  const auto r = fs->write_atomic(folder, as_bytes("text"));
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == Errc::kIo);
+  CHECK_THAT(r.error().what, Catch::StartsWith(folder.string() + ": cannot rename into place: "));
+  CHECK_FALSE(fs->exists(folder.string() + ".part"));
+  CHECK(fs->exists(folder / "inside"));
+
+  const auto nowhere = fs->write_atomic(dir.path() / "no" / "file", as_bytes("text"));
+  REQUIRE_FALSE(nowhere);
+  CHECK(nowhere.error().code == Errc::kNotFound);
+}

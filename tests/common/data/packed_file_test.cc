@@ -15,7 +15,7 @@ TEST_CASE("packed file: plain, gzip and gzip of two members give the same conten
   const std::string half = kText.substr(0, 2500);
   for (const std::string& raw : {kText, gzip(kText), gzip(half) + gzip(half)}) {
     const PackedFile file("f", to_bytes(raw));
-    for (const std::size_t limit : {0U, 1U, 4999U, 5000U, 5001U, 1000000U}) {
+    for (const std::size_t limit : {0U, 1U, 4999U, 5000U, 5001U, 1000000U, 100000000U}) {
       const auto content = file.content(limit);
       REQUIRE(content);
       CHECK(as_text(*content) == kText.substr(0, limit));
@@ -31,6 +31,18 @@ TEST_CASE("packed file: gzip cut anywhere is refused with the file's name") {
     CHECK(content.error().code == Errc::kCorrupt);
     CHECK_THAT(content.error().what, Catch::StartsWith("cut.gz: byte "));
   }
+}
+
+TEST_CASE("packed file: memory follows the content, not what a file of its size could unpack to") {
+  // Bytes without pattern: 1 MB in the file is 1 MB of content, and could have been 1 GB.
+  std::string text(1 << 20, '\0');
+  std::uint32_t state = 1;
+  for (char& c : text) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  const PackedFile file("noise.gz", to_bytes(gzip(text)));
+  const auto content = file.content(std::size_t{1} << 40);
+  REQUIRE(content);
+  CHECK(as_text(*content) == text);
+  CHECK(content->capacity() <= 2 * text.size());
 }
 
 TEST_CASE("packed file: a flipped byte in gzip is refused or changes nothing") {

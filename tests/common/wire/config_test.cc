@@ -122,7 +122,8 @@ TEST_CASE("config: refusals name file, line, column, reason and remedy") {
        "c.toml:2:21: 'data.max_train_samples' = -1 is out of bounds; use 0 to 4294967295"},
       {"[data]\nmax_train_samples = 4294967296",
        "c.toml:2:21: 'data.max_train_samples' = 4294967296 is out of bounds; use 0 to 4294967295"},
-      {"[run]\nseed = -1", "c.toml:2:8: 'run.seed' = -1 is out of bounds; use 0 or more"},
+      {"[run]\nseed = -1",
+       "c.toml:2:8: 'run.seed' = -1 is out of bounds; use 0 to 9223372036854775807"},
       {"[partition]\nkind = \"dirichet\"",
        "c.toml:2:8: 'partition.kind' = \"dirichet\" is not one of its choices; use \"dirichlet\", "
        "or "
@@ -190,7 +191,8 @@ TEST_CASE("config: overrides are TOML values or bare words") {
       parse("[client]\nbatch = 8\n",
             {"client.batch=64", " client.learning_rate = 0.5", "data.name=mnist",
              "data.dir=/data/my set", "run.name=2024", "compare.bits=[4]", "partition.kind=\"iid\"",
-             "sim.dropout=0", "model.layers=[{op=\"dense\", units=10}]", "client.batch=65"});
+             "sim.dropout=0", "run.seed=9223372036854775807",
+             "model.layers=[{op=\"dense\", units=10}]", "client.batch=65"});
   REQUIRE(config);
   CHECK(config->client().batch() == 65);
   CHECK(config->client().learning_rate() == 0.5);
@@ -198,6 +200,7 @@ TEST_CASE("config: overrides are TOML values or bare words") {
   CHECK(config->data().dir() == "/data/my set");
   CHECK(config->run().name() == "2024");
   CHECK(config->compare().bits(0) == 4);
+  CHECK(config->run().seed() == 9223372036854775807U);
   CHECK(config->model().layers(0).units() == 10);
 }
 
@@ -216,6 +219,19 @@ TEST_CASE("config: refused overrides show the assignment") {
        "--set client.batch=many: 'client.batch' is a string; write an integer"},
       {"client.batch=0",
        "--set client.batch=0: 'client.batch' = 0 is out of bounds; use 1 to 4096"},
+      {"client.learning_rate=1e400",
+       "--set client.learning_rate=1e400: 'client.learning_rate' = 1e400 is out of bounds; use "
+       "more "
+       "than 0, at most 100"},
+      {"client.momentum=-1e400",
+       "--set client.momentum=-1e400: 'client.momentum' = -1e400 is out of bounds; use 0 to "
+       "0.9999"},
+      {"run.seed=9223372036854775808",
+       "--set run.seed=9223372036854775808: 'run.seed' = 9223372036854775808 is out of bounds; use "
+       "0 to 9223372036854775807"},
+      {"client.batch=+99999999999999999999",
+       "--set client.batch=+99999999999999999999: 'client.batch' = +99999999999999999999 is out of "
+       "bounds; use 1 to 4096"},
       {"client.batch=1\nepochs=2", "--set client.batch=1\nepochs=2: 'client.batch' is a string"},
       {"compare.bits=[4", "--set compare.bits=[4: the value is not TOML"},
       {"run.name=\"x", "--set run.name=\"x: the value is not TOML"},
