@@ -37,8 +37,8 @@ class Aggregator {
   // histograms: how many an update must bring, 0 or one for each step.
   Aggregator(UpdateGrid grid, std::size_t histograms);
 
-  // May this update be added? kCorrupt, kInvalid: shapes, ranges, or a weight with which a sum
-  // could overflow. Refuses this update only.
+  // May this update be added? kCorrupt, kInvalid: shapes, ranges, a max_abs that the payload
+  // contradicts, or a weight with which a sum could overflow. Refuses this update only.
   Result<void> check(ByteView payload, const UpdateStats& stats) const;
   // Adds an update that check() admits.
   void accumulate(ByteView payload, const UpdateStats& stats);
