@@ -84,6 +84,12 @@ void add_floats(ByteView bytes, std::int64_t weight, std::int64_t* sums) {
 
 }  // namespace
 
+std::uint64_t max_total_samples(const UpdateGrid& grid) {
+  std::int64_t top = 1;
+  for (const TensorGrid& tensor : grid) top = std::max(top, max_code(tensor));
+  return static_cast<std::uint64_t>(kTop64 / top);
+}
+
 std::vector<float> mean_update(const Aggregate& aggregate) {
   std::vector<float> mean(aggregate.sums.size(), 0.0F);
   if (aggregate.weight == 0) return mean;
@@ -101,13 +107,11 @@ std::vector<float> mean_update(const Aggregate& aggregate) {
 Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(weighted_sum()) {
   FEDQAT_CHECK(check_grid(grid));
   std::size_t elements = 0;
-  std::int64_t top = 1;
   for (const TensorGrid& tensor : grid) {
     elements += tensor.size;
-    top = std::max(top, max_code(tensor));
     if (tensor.bits != kFloatUpdateBits) widest_code_ = std::max(widest_code_, max_code(tensor));
   }
-  max_weight_ = static_cast<std::uint64_t>(kTop64 / top);
+  max_weight_ = max_total_samples(grid);
   partial_.resize(elements);
   total_.sums.resize(elements);
   total_.max_abs.resize(grid.size());

@@ -86,6 +86,18 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
       std::make_unique<GridPlanner>(*c->graph_, static_cast<int>(config.codec().uplink_bits()));
   const UpdateGrid probe = c->planner_->grid(true);
   if (auto ok = check_grid(probe); !ok) return at("codec.uplink_bits", ok.error());
+  // The first grid, fp32, is the one with the least room.
+  const std::uint64_t goal = std::min(config.round().clients(), clients);
+  const std::uint64_t most = max_total_samples(probe);
+  if (goal * config.round().max_samples() > most) {
+    return Error{Errc::kInvalid,
+                 "round.max_samples = " + std::to_string(config.round().max_samples()) + " of " +
+                     std::to_string(goal) +
+                     " clients (round.clients): their exact sum has room "
+                     "for " +
+                     std::to_string(most) + " samples; set round.max_samples to " +
+                     std::to_string(most / goal) + " or less, or lower round.clients"};
+  }
   c->open_round(now_ms);
   return c;
 }
@@ -253,6 +265,16 @@ Reply Coordinator::answer(const FetchModel& request) const {
                         Bytes(data.begin(), data.end())}};
 }
 
+Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
+  if (stats.samples > config_.round().max_samples()) {
+    return Error{Errc::kInvalid, "update of " + std::to_string(stats.samples) +
+                                     " samples; round.max_samples = " +
+                                     std::to_string(config_.round().max_samples()) +
+                                     " is the limit: train on fewer, or raise it for the run"};
+  }
+  return {};
+}
+
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
   const Uploaded event{who, request.run, request.round, request.version, request.sha256};
   const auto ack = [&](std::uint64_t received, bool complete) {
@@ -269,7 +291,8 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   auto progress = inbox_.add(who, std::move(request), payload_size(grid_));
   if (progress && !progress->whole) return ack(progress->received, false);
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
-  Result<void> ok = stats ? aggregator_->check(progress->payload, *stats) : stats.error();
+  Result<void> ok = stats ? check_stats(*stats) : stats.error();
+  if (ok) ok = aggregator_->check(progress->payload, *stats);
   if (!ok) {
     ++current_.refused;
     return refuse(RefusalCode::kInvalidUpdate, ok.error().what);
