@@ -272,6 +272,19 @@ Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
                                      std::to_string(config_.round().max_samples()) +
                                      " is the limit: train on fewer, or raise it for the run"};
   }
+  // Every observed sample gives each quantizer a value an element: no client weighs more than its
+  // samples in the histograms either.
+  const std::uint64_t observed = std::min(stats.samples, training_.calibration_samples);
+  for (std::size_t s = 0; s < std::min(stats.histograms.size(), graph_->steps.size()); ++s) {
+    const Step& step = graph_->steps[s];
+    const std::uint64_t want = step.requantizes() ? observed * step.out.size() : 0;
+    if (stats.histograms[s].count() != want) {
+      return Error{Errc::kInvalid, "stats.histograms of step " + step.name + " count " +
+                                       std::to_string(stats.histograms[s].count()) + " values; " +
+                                       std::to_string(observed) + " observed samples have " +
+                                       std::to_string(want)};
+    }
+  }
   return {};
 }
 
