@@ -48,6 +48,7 @@ void VirtualWorld::run_round() {
 void VirtualWorld::invite() {
   std::set<ClientId> working;
   for (const auto& [at, job] : uploads_) working.insert(at.second);
+  for (const auto& [at, nothing] : check_ins_) working.insert(at.second);
   const std::uint32_t round = coordinator_.rounds_done() + 1;
   for (const ClientId who : coordinator_.cohort()) {
     if (working.contains(who)) continue;
