@@ -161,7 +161,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   while (go_on && coordinator.status() == Coordinator::Status::kRunning) {
     const Stopwatch lap;
     const Traffic before = world.traffic();
-    world.run_round();
+    if (auto ok = world.run_round(); !ok) return ok.error();
     if (coordinator.status() == Coordinator::Status::kFailed) break;
     RoundReport round = describe_round(coordinator.last_round());
     round.bytes_up = world.traffic().up - before.up;

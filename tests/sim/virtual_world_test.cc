@@ -51,7 +51,7 @@ TEST_CASE("virtual_world: after an extension nobody trains twice") {
   std::uint64_t counted = 0;
   bool extended = false;
   while (f.coordinator->status() == Coordinator::Status::kRunning) {
-    world.run_round();
+    REQUIRE(world.run_round());
     INFO(f.coordinator->failure());
     REQUIRE(f.coordinator->status() != Coordinator::Status::kFailed);
     counted += f.coordinator->last_round().samples_seen;
