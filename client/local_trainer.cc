@@ -51,11 +51,32 @@ std::vector<Log2Histogram> LocalTrainer::observe(const Dataset& data,
   return histograms;
 }
 
+Result<void> LocalTrainer::check(const ModelState& model, const LocalTraining& training,
+                                 const Dataset& data) const {
+  if (data.shape != graph_.spec.input) {
+    return Error{Errc::kInvalid, "samples of " + to_string(data.shape) + ", the network takes " +
+                                     to_string(graph_.spec.input) + "; use the run's data set"};
+  }
+  if (data.classes > graph_.spec.classes) {
+    return Error{Errc::kInvalid,
+                 "samples of " + std::to_string(data.classes) + " classes, the network has " +
+                     std::to_string(graph_.spec.classes) + "; use the run's data set"};
+  }
+  if (model.quantized && training.calibration_samples > 0) {
+    return Error{Errc::kInvalid,
+                 "task.calibration_samples: a quantized model has no histograms to take"};
+  }
+  return {};
+}
+
 Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& task,
                                         const Dataset& data,
                                         std::span<const std::uint32_t> samples) {
-  FEDQAT_CHECK(!samples.empty() && data.shape == graph_.spec.input);
   const LocalTraining& t = task.training;
+  if (auto ok = check(model, t, data); !ok) return ok.error();
+  if (samples.empty()) {
+    return Error{Errc::kInvalid, "the client has no samples; give it some, or do not check in"};
+  }
   reserve(data, t.batch);
   network_->load(model);
   sgd_.start(model.params);

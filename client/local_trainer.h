@@ -27,11 +27,14 @@ class LocalTrainer {
   LocalTrainer(const Graph& graph, const InputGrid& input);  // graph must outlive this
 
   // samples: indices into data, at least one. The order of every epoch is drawn from (seed, round,
-  // client); the last batch of an epoch may be smaller. kInvalid: the loss is not finite.
+  // client); the last batch of an epoch may be smaller. kInvalid: the loss is not finite; shape or
+  // classes of the data are not the network's; no samples; histograms of a quantized model.
   Result<LocalResult> train(const ModelState& model, const Task& task, const Dataset& data,
                             std::span<const std::uint32_t> samples);
 
  private:
+  Result<void> check(const ModelState& model, const LocalTraining& training,
+                     const Dataset& data) const;
   // Fills the batch buffers with samples of `order`.
   void gather(const Dataset& data, std::span<const std::uint32_t> order);
   void reserve(const Dataset& data, std::uint32_t batch);

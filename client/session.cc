@@ -35,6 +35,33 @@ UpdateGrid grid_of(const Graph& graph, const Task& task) {
   return grid;
 }
 
+bool runs_on_integers(Phase phase) { return phase == Phase::kQuantized || phase == Phase::kFrozen; }
+
+// Does the task make sense for this network?
+Result<void> check_task(const Graph& graph, const Task& task) {
+  if (task.grid.size() != graph.params.size()) {
+    return Error{Errc::kInvalid, "task.grid is of another network; get the run's config"};
+  }
+  const std::string phase(phase_name(task.phase));
+  if ((task.phase == Phase::kFloat) != graph.quant.is_float()) {
+    return Error{Errc::kInvalid, "task.phase " + phase + " is not one of a network with " +
+                                     std::to_string(graph.quant.weight_bits) +
+                                     "-bit weights; get the run's config"};
+  }
+  if ((task.training.calibration_samples > 0) != (task.phase == Phase::kObserve)) {
+    return Error{Errc::kInvalid,
+                 "task.calibration_samples = " + std::to_string(task.training.calibration_samples) +
+                     " in phase " + phase + ": observe is the one that takes histograms"};
+  }
+  return {};
+}
+
+Result<void> check_model(const ModelState& model, Phase phase) {
+  if (model.quantized == runs_on_integers(phase)) return {};
+  return Error{Errc::kInvalid, "broadcast.quantized does not fit task.phase " +
+                                   std::string(phase_name(phase)) + "; check in again"};
+}
+
 }  // namespace
 
 std::shared_ptr<const ModelState> ModelCache::find(const Digest& sha256) const {
@@ -59,9 +86,7 @@ Result<std::variant<Work, Idle>> Session::begin() {
   }
   auto* task = std::get_if<Task>(&reply->body);
   if (task == nullptr) return unexpected("check-in");
-  if (task->grid.size() != graph_.params.size()) {
-    return Error{Errc::kInvalid, "task.grid is of another network"};
-  }
+  if (auto ok = check_task(graph_, *task); !ok) return ok.error();
   auto bytes = fetch_model(*task);
   if (!bytes) return bytes.error();
   auto model = cache_.find(task->model_sha256);
@@ -71,6 +96,7 @@ Result<std::variant<Work, Idle>> Session::begin() {
     model = std::make_shared<const ModelState>(std::move(*state));
     cache_.keep(task->model_sha256, model);
   }
+  if (auto ok = check_model(*model, task->phase); !ok) return ok.error();
   return Begun(Work{std::move(*task), std::move(model)});
 }
 
@@ -98,6 +124,8 @@ Result<Bytes> Session::fetch_model(const Task& task) {
 Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, const Work& work,
                                     const Dataset& data, std::span<const std::uint32_t> samples) {
   const Task& task = work.task;
+  if (auto ok = check_task(graph, task); !ok) return ok.error();
+  if (auto ok = check_model(*work.model, task.phase); !ok) return ok.error();
   auto local = trainer.train(*work.model, task, data, samples);
   if (!local) return local.error();
   auto encoded = encode_update(grid_of(graph, task), local->delta,

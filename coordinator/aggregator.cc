@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -38,6 +40,40 @@ void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
   }
 }
 
+// Greatest |value| of a tensor with bits 32.
+float max_float(ByteView bytes) {
+  float top = 0;
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i, sizeof value);
+    top = std::max(top, std::abs(value));
+  }
+  return top;
+}
+
+int max_coded(const TensorGrid& tensor, ByteView bytes) {
+  int top = 0;
+  for_each_block(tensor, bytes, [&](std::span<const std::int16_t> codes, std::size_t) {
+    for (const std::int16_t code : codes) top = std::max(top, std::abs(int{code}));
+  });
+  return top;
+}
+
+// Can a tensor whose greatest value was `max_abs` have these bytes? Rounding moves a value by less
+// than a step, clipping to the grid's end only.
+bool explains(const TensorGrid& tensor, ByteView bytes, float max_abs, bool clipped) {
+  if (tensor.bits == kFloatUpdateBits) {
+    return std::min(max_abs, kFixedLimit) == max_float(bytes) &&
+           (clipped || max_abs <= kFixedLimit);
+  }
+  constexpr double kSlack = 1e-6;  // step and max_abs are binary32
+  const int code = max_coded(tensor, bytes), end = max_code(tensor.bits);
+  const double x = static_cast<double>(max_abs) / static_cast<double>(tensor.step);
+  if (x < (code - 1) * (1 - kSlack)) return false;
+  if (code < end) return x <= (code + 1) * (1 + kSlack);
+  return clipped || x <= end * (1 + kSlack);
+}
+
 void add_floats(ByteView bytes, std::int64_t weight, std::int64_t* sums) {
   for (std::size_t i = 0; i < bytes.size() / sizeof(float); ++i) {
     float value = 0;
@@ -47,6 +83,12 @@ void add_floats(ByteView bytes, std::int64_t weight, std::int64_t* sums) {
 }
 
 }  // namespace
+
+std::uint64_t max_total_samples(const UpdateGrid& grid) {
+  std::int64_t top = 1;
+  for (const TensorGrid& tensor : grid) top = std::max(top, max_code(tensor));
+  return static_cast<std::uint64_t>(kTop64 / top);
+}
 
 std::vector<float> mean_update(const Aggregate& aggregate) {
   std::vector<float> mean(aggregate.sums.size(), 0.0F);
@@ -65,13 +107,11 @@ std::vector<float> mean_update(const Aggregate& aggregate) {
 Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(weighted_sum()) {
   FEDQAT_CHECK(check_grid(grid));
   std::size_t elements = 0;
-  std::int64_t top = 1;
   for (const TensorGrid& tensor : grid) {
     elements += tensor.size;
-    top = std::max(top, max_code(tensor));
     if (tensor.bits != kFloatUpdateBits) widest_code_ = std::max(widest_code_, max_code(tensor));
   }
-  max_weight_ = static_cast<std::uint64_t>(kTop64 / top);
+  max_weight_ = max_total_samples(grid);
   partial_.resize(elements);
   total_.sums.resize(elements);
   total_.max_abs.resize(grid.size());
@@ -95,7 +135,20 @@ Result<void> Aggregator::check(ByteView payload, const UpdateStats& stats) const
                                      " histograms, asked for were " +
                                      std::to_string(total_.histograms.size())};
   }
-  return check_payload(total_.grid, payload);
+  if (auto ok = check_payload(total_.grid, payload); !ok) return ok;
+  std::size_t at = 0;
+  for (std::size_t t = 0; t < total_.grid.size(); ++t) {
+    const TensorGrid& tensor = total_.grid[t];
+    const ByteView bytes = payload.subspan(at, payload_size(tensor));
+    at += bytes.size();
+    if (tensor.bits == kNotSentBits) continue;
+    if (!explains(tensor, bytes, stats.max_abs[t], stats.clipped > 0)) {
+      return Error{Errc::kInvalid, "stats.max_abs of tensor " + std::to_string(t) +
+                                       " does not fit its values; send the greatest magnitude "
+                                       "before rounding"};
+    }
+  }
+  return {};
 }
 
 void Aggregator::accumulate(ByteView payload, const UpdateStats& stats) {

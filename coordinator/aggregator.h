@@ -28,6 +28,9 @@ struct Aggregate {
   bool operator==(const Aggregate&) const = default;
 };
 
+// The greatest sum of samples with which no sum over this grid can leave 64 bits.
+std::uint64_t max_total_samples(const UpdateGrid& grid);
+
 // mean[i] = f32(f64(sums[i]) * unit / f64(weight)), in this order; zeros when weight is 0.
 std::vector<float> mean_update(const Aggregate& aggregate);
 
@@ -37,8 +40,8 @@ class Aggregator {
   // histograms: how many an update must bring, 0 or one for each step.
   Aggregator(UpdateGrid grid, std::size_t histograms);
 
-  // May this update be added? kCorrupt, kInvalid: shapes, ranges, or a weight with which a sum
-  // could overflow. Refuses this update only.
+  // May this update be added? kCorrupt, kInvalid: shapes, ranges, a max_abs that the payload
+  // contradicts, or a weight with which a sum could overflow. Refuses this update only.
   Result<void> check(ByteView payload, const UpdateStats& stats) const;
   // Adds an update that check() admits.
   void accumulate(ByteView payload, const UpdateStats& stats);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr float kHeadroom = 1.25F;
 constexpr float kLeastRange = 0x1p-20F;  // of a tensor that stood still: it may wake up
+constexpr float kMaxGrowth = 8;          // a round: one client cannot spoil the next grid for all
 constexpr int kSmallTensorBits = 16;
 
 bool is_scale(const ParamTensor& p) {
@@ -45,7 +46,8 @@ UpdateGrid GridPlanner::grid(bool scales_move) const {
 void GridPlanner::learn(const Aggregate& round) {
   FEDQAT_CHECK(round.max_abs.size() == ranges_.size());
   for (std::size_t t = 0; t < ranges_.size(); ++t) {
-    ranges_[t] = std::clamp(kHeadroom * round.max_abs[t], kLeastRange, kFixedLimit);
+    const float most = ranges_[t] > 0 ? kMaxGrowth * ranges_[t] : kFixedLimit;
+    ranges_[t] = std::clamp(kHeadroom * round.max_abs[t], kLeastRange, std::min(most, kFixedLimit));
   }
 }
 

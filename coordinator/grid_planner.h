@@ -10,7 +10,8 @@
 namespace fedqat {
 
 // Weights travel at `uplink_bits`, biases at 16 (they are few), both over 1.25 times the greatest
-// change that any accepted client of the round before saw; fp32 while there is none. Log2 scales
+// change that any accepted client of the round before saw, but at most 8 times the range before;
+// fp32 while there is none. Log2 scales
 // travel at 16 bits over +-kMaxScaleMove, which is all they may move, and only while they are
 // learnt. At uplink_bits = 32 everything is fp32. A pure function of what was committed.
 class GridPlanner {

@@ -86,6 +86,18 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
       std::make_unique<GridPlanner>(*c->graph_, static_cast<int>(config.codec().uplink_bits()));
   const UpdateGrid probe = c->planner_->grid(true);
   if (auto ok = check_grid(probe); !ok) return at("codec.uplink_bits", ok.error());
+  // The first grid, fp32, is the one with the least room.
+  const std::uint64_t goal = std::min(config.round().clients(), clients);
+  const std::uint64_t most = max_total_samples(probe);
+  if (goal * config.round().max_samples() > most) {
+    return Error{Errc::kInvalid,
+                 "round.max_samples = " + std::to_string(config.round().max_samples()) + " of " +
+                     std::to_string(goal) +
+                     " clients (round.clients): their exact sum has room "
+                     "for " +
+                     std::to_string(most) + " samples; set round.max_samples to " +
+                     std::to_string(most / goal) + " or less, or lower round.clients"};
+  }
   c->open_round(now_ms);
   return c;
 }
@@ -253,6 +265,29 @@ Reply Coordinator::answer(const FetchModel& request) const {
                         Bytes(data.begin(), data.end())}};
 }
 
+Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
+  if (stats.samples > config_.round().max_samples()) {
+    return Error{Errc::kInvalid, "update of " + std::to_string(stats.samples) +
+                                     " samples; round.max_samples = " +
+                                     std::to_string(config_.round().max_samples()) +
+                                     " is the limit: train on fewer, or raise it for the run"};
+  }
+  // Every observed sample gives each quantizer a value an element: no client weighs more than its
+  // samples in the histograms either.
+  const std::uint64_t observed = std::min(stats.samples, training_.calibration_samples);
+  for (std::size_t s = 0; s < std::min(stats.histograms.size(), graph_->steps.size()); ++s) {
+    const Step& step = graph_->steps[s];
+    const std::uint64_t want = step.requantizes() ? observed * step.out.size() : 0;
+    if (stats.histograms[s].count() != want) {
+      return Error{Errc::kInvalid, "stats.histograms of step " + step.name + " count " +
+                                       std::to_string(stats.histograms[s].count()) + " values; " +
+                                       std::to_string(observed) + " observed samples have " +
+                                       std::to_string(want)};
+    }
+  }
+  return {};
+}
+
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
   const Uploaded event{who, request.run, request.round, request.version, request.sha256};
   const auto ack = [&](std::uint64_t received, bool complete) {
@@ -269,7 +304,8 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   auto progress = inbox_.add(who, std::move(request), payload_size(grid_));
   if (progress && !progress->whole) return ack(progress->received, false);
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
-  Result<void> ok = stats ? aggregator_->check(progress->payload, *stats) : stats.error();
+  Result<void> ok = stats ? check_stats(*stats) : stats.error();
+  if (ok) ok = aggregator_->check(progress->payload, *stats);
   if (!ok) {
     ++current_.refused;
     return refuse(RefusalCode::kInvalidUpdate, ok.error().what);

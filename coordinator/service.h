@@ -83,6 +83,7 @@ class Coordinator {
   Reply answer(const FetchModel& request) const;
   Reply answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms);
   Reply refuse(RefusalCode code, std::string text = {});
+  Result<void> check_stats(const UpdateStats& stats) const;
   Task task_for(ClientId who, std::int64_t deadline_ms) const;
   std::uint32_t cohort_size(std::uint32_t attempt) const;
 

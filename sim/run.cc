@@ -114,6 +114,20 @@ Result<void> check_data(const DataSplit& data) {
   return {};
 }
 
+// Otherwise the coordinator would refuse the client's updates, round after round.
+Result<void> check_partition(const wire::Config& config, const Partition& partition) {
+  const std::uint32_t limit = config.round().max_samples();
+  for (std::uint32_t c = 0; c < partition.clients(); ++c) {
+    const std::size_t samples = partition.samples(c).size();
+    if (samples <= limit) continue;
+    return Error{Errc::kInvalid, "round.max_samples = " + std::to_string(limit) + ": client " +
+                                     std::to_string(c) + " has " + std::to_string(samples) +
+                                     " samples; raise it, or spread the data over more clients "
+                                     "(partition.clients)"};
+  }
+  return {};
+}
+
 int thread_count(const wire::SimConfig& config) {
   const unsigned n = config.threads() > 0 ? config.threads() : std::thread::hardware_concurrency();
   return static_cast<int>(std::max(1U, n));
@@ -141,6 +155,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   if (!network) return network.error();
   const auto partition = partition_from_config(config, data.train);
   if (!partition) return at("partition", partition.error());
+  if (auto ok = check_partition(config, *partition); !ok) return ok.error();
 
   VirtualClock clock;
   auto made = Coordinator::make(config, *network, partition->clients(), clock.now_ms());
@@ -158,7 +173,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   while (go_on && coordinator.status() == Coordinator::Status::kRunning) {
     const Stopwatch lap;
     const Traffic before = world.traffic();
-    world.run_round();
+    if (auto ok = world.run_round(); !ok) return ok.error();
     if (coordinator.status() == Coordinator::Status::kFailed) break;
     RoundReport round = describe_round(coordinator.last_round());
     round.bytes_up = world.traffic().up - before.up;

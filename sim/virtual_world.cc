@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "common/base/check.h"
+#include "sim/guarded.h"
 
 namespace fedqat {
 
@@ -22,13 +22,23 @@ VirtualWorld::VirtualWorld(Coordinator& coordinator, const Dataset& train,
   }
 }
 
-void VirtualWorld::run_round() {
+VirtualWorld::~VirtualWorld() { wait_for_training(); }
+
+void VirtualWorld::wait_for_training() {
+  for (const auto& [at, job] : uploads_) {
+    if (job.update.valid()) job.update.wait();
+  }
+}
+
+Result<void> VirtualWorld::run_round() {
   const std::uint32_t round = coordinator_.rounds_done();
   invite();
   while (coordinator_.status() == Coordinator::Status::kRunning &&
          coordinator_.rounds_done() == round) {
     const std::uint32_t attempt = coordinator_.attempt();
-    if (!step()) {
+    const bool stepped = step();
+    if (broken_) return *broken_;
+    if (!stepped) {
       clock_.advance_to(coordinator_.deadline_ms());
       coordinator_.tick(clock_.now_ms());
       const bool open = coordinator_.rounds_done() == round &&
@@ -36,18 +46,18 @@ void VirtualWorld::run_round() {
       if (open && coordinator_.attempt() != attempt) invite();
     }
   }
-  for (const auto& [at, job] : uploads_) {
-    if (job.update.valid()) job.update.wait();  // it uses our trainers
-    busy_until_[at.second] = at.first;
-  }
+  wait_for_training();
+  for (const auto& [at, job] : uploads_) busy_until_[at.second] = at.first;
   std::erase_if(busy_until_, [&](const auto& b) { return b.second <= clock_.now_ms(); });
   uploads_.clear();
   check_ins_.clear();
+  return {};
 }
 
 void VirtualWorld::invite() {
   std::set<ClientId> working;
   for (const auto& [at, job] : uploads_) working.insert(at.second);
+  for (const auto& [at, nothing] : check_ins_) working.insert(at.second);
   const std::uint32_t round = coordinator_.rounds_done() + 1;
   for (const ClientId who : coordinator_.cohort()) {
     if (working.contains(who)) continue;
@@ -111,8 +121,10 @@ void VirtualWorld::train_ahead() {
 
 void VirtualWorld::start_training(ClientId who, Job& job) {
   job.update = pool_.submit([this, who, work = job.work](int worker) {
-    return Session::train(*trainers_[static_cast<std::size_t>(worker)], coordinator_.graph(), *work,
-                          data_, partition_.samples(who));
+    return guarded([&] {
+      return Session::train(*trainers_[static_cast<std::size_t>(worker)], coordinator_.graph(),
+                            *work, data_, partition_.samples(who));
+    });
   });
 }
 
@@ -120,6 +132,7 @@ void VirtualWorld::upload(ClientId who, Job job) {
   auto update = job.update.get();
   if (!update) {
     last_failure_ = "client " + std::to_string(who) + ": " + update.error().what;
+    if (update.error().code == Errc::kUnavailable) broken_ = update.error();
     return;
   }
   samples_trained_ += partition_.samples(who).size() * job.work->task.training.epochs;

@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -32,8 +33,14 @@ class VirtualWorld {
   VirtualWorld(Coordinator& coordinator, const Dataset& train, const Partition& partition,
                const Scenario& scenario, ThreadPool& pool, VirtualClock& clock);
 
-  // Runs until the coordinator closes the open round, or the run.
-  void run_round();
+  // Waits for training that the pool has begun or will begin: it uses what is ours.
+  ~VirtualWorld();
+  VirtualWorld(const VirtualWorld&) = delete;
+  VirtualWorld& operator=(const VirtualWorld&) = delete;
+
+  // Runs until the coordinator closes the open round, or the run. kUnavailable: a job of the pool
+  // threw; the run is over.
+  Result<void> run_round();
 
   const Traffic& traffic() const { return traffic_; }  // since the start
   std::uint64_t samples_trained() const { return samples_trained_; }
@@ -46,6 +53,7 @@ class VirtualWorld {
     std::future<Result<SealedUpdate>> update;  // valid once training was handed to the pool
   };
 
+  void wait_for_training();
   void invite();
   bool step();
   void check_in(ClientId who);
@@ -65,6 +73,7 @@ class VirtualWorld {
   Traffic traffic_;
   std::uint64_t samples_trained_ = 0;
   std::string last_failure_;
+  std::optional<Error> broken_;  // a job threw
 
   std::map<At, std::monostate> check_ins_;
   std::map<At, Job> uploads_;

@@ -22,7 +22,7 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 // Data of a chunk; leaves room for everything else in a frame.
 inline constexpr std::size_t kChunkBytes = std::size_t{768} << 10;
 
-inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client
+inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a run may take fewer
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
 inline constexpr std::uint64_t kMaxBinCount = 1ULL << 40;  // of a histogram: merging 2^20 is safe
 inline constexpr std::size_t kMaxTensors = 1U << 16;       // and steps

@@ -66,6 +66,23 @@ TEST_CASE("local_trainer: histograms count the values of calibration samples onl
   }
 }
 
+TEST_CASE("local_trainer: data of another shape or with more classes is refused") {
+  Fixture f;
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto refusal = [&](const Dataset& data, std::span<const std::uint32_t> samples) {
+    const auto r = trainer.train(f.model, f.task, data, samples);
+    REQUIRE_FALSE(r);
+    REQUIRE(r.error().code == Errc::kInvalid);
+    return r.error().what;
+  };
+  CHECK_THAT(refusal(blob_dataset({8, 7, 1}, 3, 50, 2), f.all), Catch::Contains("[8,7,1]"));
+  CHECK_THAT(refusal(blob_dataset({8, 8, 1}, 4, 50, 2), f.all), Catch::Contains("4 classes"));
+  CHECK_THAT(refusal(f.data, {}), Catch::Contains("no samples"));
+  f.model = calibrated(f.graph, f.model, f.data);
+  f.task.training.calibration_samples = 2;
+  CHECK_THAT(refusal(f.data, f.all), Catch::Contains("calibration_samples"));
+}
+
 TEST_CASE("local_trainer: divergence is an error, not an update") {
   Fixture f;
   f.task.training.learning_rate = 1e6F;

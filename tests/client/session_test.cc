@@ -39,6 +39,7 @@ struct Fixture {
 
   Fixture() {
     task.round = 1;
+    task.phase = Phase::kWarmup;
     task.model_sha256 = sha256(broadcast);
     task.model_size = broadcast.size();
     for (std::size_t i = 0; i < graph.params.size(); ++i) task.grid.push_back({8, 0.01F});
@@ -87,6 +88,42 @@ TEST_CASE("session: a model that is not the task's is refused") {
   REQUIRE_FALSE(f.session.begin());
   f.transport.replies = {{0, Ack{}}};
   REQUIRE_FALSE(f.session.begin());
+}
+
+TEST_CASE("session: a task that does not fit the network or its model is refused, not run") {
+  Fixture f;
+  const auto refuses = [&](auto change) {
+    Task task = f.task;
+    change(task);
+    f.transport.replies = {{0, task}, {0, f.chunk()}};
+    const auto begun = f.session.begin();
+    REQUIRE_FALSE(begun);
+    return begun.error();
+  };
+  CHECK_THAT(refuses([](Task& t) { t.phase = Phase::kFloat; }).what, Catch::Contains("task.phase"));
+  CHECK_THAT(refuses([](Task& t) { t.phase = Phase::kFrozen; }).what,
+             Catch::Contains("broadcast.quantized"));
+  CHECK_THAT(refuses([](Task& t) { t.training.calibration_samples = 5; }).what,
+             Catch::Contains("task.calibration_samples"));
+  CHECK(refuses([](Task& t) { t.phase = Phase::kObserve; }).code == Errc::kInvalid);
+}
+
+TEST_CASE("session: a quantized model that is to be observed is refused, not run") {
+  Fixture f;
+  const Dataset data = blob_dataset({8, 8, 1}, 3, 30, 2);
+  const auto model =
+      std::make_shared<const ModelState>(calibrated(f.graph, init_model(f.graph, 1), data));
+  const std::vector<std::uint32_t> samples = {0, 1, 2};
+  LocalTrainer trainer(f.graph, data.grid);
+  Task task = f.task;
+  task.phase = Phase::kObserve;
+  task.training.calibration_samples = 2;
+  const auto observed = Session::train(trainer, f.graph, {task, model}, data, samples);
+  REQUIRE(observed.error().code == Errc::kInvalid);
+  task.phase = Phase::kQuantized;
+  REQUIRE_FALSE(Session::train(trainer, f.graph, {task, model}, data, samples));
+  task.training.calibration_samples = 0;
+  REQUIRE(Session::train(trainer, f.graph, {task, model}, data, samples));
 }
 
 TEST_CASE("session: an upload goes on where the coordinator says") {

@@ -162,3 +162,38 @@ TEST_CASE("aggregator: updates of another shape are refused") {
   update.payload[0] = std::byte{0x80};
   REQUIRE_FALSE(a.check(update.payload, update.stats));
 }
+
+TEST_CASE("aggregator: statistics that the payload contradicts are refused") {
+  const UpdateGrid grid = {{3, 8, 0.5F}, {2, 32, 1}, {1, 0, 1}};
+  const auto encoded = encode_update(grid, std::vector<float>{5, -0.5F, 1, -3, 2, 0}, Rng({}));
+  const UpdateStats good{1, 1, 0, 0, encoded->max_abs, {}};
+  const Aggregator a(grid, 0);
+  REQUIRE(a.check(encoded->payload, good));
+  const auto admits = [&](std::size_t tensor, float max_abs, std::uint64_t clipped) {
+    UpdateStats stats = good;
+    stats.max_abs[tensor] = max_abs;
+    stats.clipped = clipped;
+    const auto ok = a.check(encoded->payload, stats);
+    if (!ok) CHECK_THAT(ok.error().what, Catch::Contains("max_abs of tensor"));
+    return static_cast<bool>(ok);
+  };
+  CHECK_FALSE(admits(0, 3e38F, 0));
+  CHECK_FALSE(admits(0, 3e38F, 1));  // the greatest code is not the grid's end: nothing was clipped
+  CHECK_FALSE(admits(0, 4.4F, 0));   // code 10 comes from more than 9 steps
+  CHECK(admits(0, 4.6F, 0));
+  CHECK(admits(0, 5.4F, 0));
+  CHECK_FALSE(admits(1, 3.5F, 0));
+  CHECK_FALSE(admits(1, 3e38F, 1));
+}
+
+TEST_CASE("aggregator: values beyond the grid are admitted only as clipped") {
+  const UpdateGrid grid = {{2, 4, 0.5F}, {1, 32, 1}};
+  const auto encoded = encode_update(grid, std::vector<float>{100, 0, 1000}, Rng({}));
+  UpdateStats stats{1, 1, 0, encoded->clipped, encoded->max_abs, {}};
+  const Aggregator a(grid, 0);
+  REQUIRE(a.check(encoded->payload, stats));
+  stats.clipped = 0;
+  REQUIRE_FALSE(a.check(encoded->payload, stats));
+  stats.max_abs = {3.5F, kFixedLimit};
+  REQUIRE(a.check(encoded->payload, stats));
+}

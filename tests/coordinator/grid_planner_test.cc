@@ -49,6 +49,16 @@ TEST_CASE("grid_planner: a tensor that stood still keeps a positive step") {
   }
 }
 
+TEST_CASE("grid_planner: after the first round a range grows by a factor of 8 at most") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, 8);
+  planner.learn(with_max_abs(graph, 0.8F));
+  planner.learn(with_max_abs(graph, 200));
+  REQUIRE(planner.state()[0] == 8.0F);
+  planner.learn(with_max_abs(graph, 0.08F));  // it may shrink at once
+  REQUIRE(planner.state()[0] == Approx(0.1F));
+}
+
 TEST_CASE("grid_planner: 32 bits send everything as fp32") {
   const Graph graph = some_graph();
   GridPlanner planner(graph, 32);

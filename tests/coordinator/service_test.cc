@@ -22,10 +22,16 @@ wire::Config some_config() {
   return c;
 }
 
-std::unique_ptr<Coordinator> make(const wire::Config& config = some_config()) {
+Result<std::unique_ptr<Coordinator>> try_make(const wire::Config& config,
+                                              std::uint32_t clients = kClients) {
   const auto network = network_from_config(config, {4, 4, 1}, 3, {1.0F / 255, 0});
   REQUIRE(network);
-  auto c = Coordinator::make(config, *network, kClients, 0);
+  return Coordinator::make(config, *network, clients, 0);
+}
+
+std::unique_ptr<Coordinator> make(const wire::Config& config = some_config(),
+                                  std::uint32_t clients = kClients) {
+  auto c = try_make(config, clients);
   REQUIRE(c);
   return std::move(*c);
 }
@@ -55,9 +61,26 @@ UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
   REQUIRE(encoded);
   UpdateStats stats{samples, samples, 0, encoded->clipped, encoded->max_abs, {}};
   if (task.training.calibration_samples > 0) stats.histograms.resize(c.graph().steps.size());
-  for (Log2Histogram& h : stats.histograms) h.add(std::vector<float>{-1, 0.5F, 2});
+  const std::uint32_t observed = std::min(samples, task.training.calibration_samples);
+  for (std::size_t s = 0; s < stats.histograms.size(); ++s) {
+    const Step& step = c.graph().steps[s];
+    std::vector<float> values(step.requantizes() ? observed * step.out.size() : 0, 0.5F);
+    if (!values.empty()) values.back() = -1;
+    stats.histograms[s].add(values);
+  }
   UploadUpdate u{task.run, task.round,       task.version,       {}, encoded->payload.size(),
                  0,        encoded->payload, encode_stats(stats)};
+  u.sha256 = update_digest(u.data, u.stats);
+  return u;
+}
+
+// The update with other statistics.
+template <class Change>
+UploadUpdate with_stats(UploadUpdate u, Change change) {
+  auto stats = decode_stats(u.stats);
+  REQUIRE(stats);
+  change(*stats);
+  u.stats = encode_stats(*stats);
   u.sha256 = update_digest(u.data, u.stats);
   return u;
 }
@@ -101,6 +124,60 @@ TEST_CASE("service: the mean of the updates moves the model, by samples") {
   ask<Ack>(*c, cohort[1], update_for(*c, b, 2, 30));
   const ParamTensor& weight = c->graph().params[0];
   REQUIRE(c->state().params[weight.offset] == before[weight.offset] + 1.75F);
+}
+
+TEST_CASE("service: clients that claim many samples cannot crowd out the others") {
+  auto config = some_config();
+  config.mutable_round()->set_clients(4);
+  config.mutable_round()->set_max_samples(1000);
+  auto c = make(config);
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  const std::uint32_t claims[] = {kMaxSamples, kMaxSamples - 1, 1001};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Task task = task_of(*c, cohort[i]);
+    REQUIRE(refused(*c, cohort[i], update_for(*c, task, 0.5F, claims[i])) ==
+            RefusalCode::kInvalidUpdate);
+  }
+  for (const ClientId who : cohort) {
+    REQUIRE(ask<Ack>(*c, who, update_for(*c, task_of(*c, who), 0.5F, 1000)).complete);
+  }
+  REQUIRE(c->rounds_done() == 1);
+}
+
+TEST_CASE("service: histograms count the observed samples' values, or the update is refused") {
+  auto config = some_config();
+  config.mutable_quant()->set_calibration_samples(8);
+  const std::uint32_t samples = GENERATE(5U, 8U, 30U);
+  CAPTURE(samples);
+  auto c = make(config);
+  finish_round(*c);
+  const ClientId who = c->cohort()[0];
+  const Task task = task_of(*c, who);
+  REQUIRE(task.phase == Phase::kObserve);
+  const UploadUpdate good = update_for(*c, task, 0.01F, samples);
+  const auto refuses = [&](auto change) {
+    return refused(*c, who, with_stats(good, change)) == RefusalCode::kInvalidUpdate;
+  };
+  std::size_t some = 0;  // the last step that requantizes
+  for (std::size_t s = 0; s < c->graph().steps.size(); ++s) {
+    const bool requantizes = c->graph().steps[s].requantizes();
+    if (requantizes) some = s;
+    REQUIRE(refuses([&](UpdateStats& stats) { stats.histograms[s].positive[255] += 1; }));
+    if (requantizes) REQUIRE(refuses([&](UpdateStats& stats) { stats.histograms[s] = {}; }));
+  }
+  REQUIRE(refuses([&](UpdateStats& stats) { stats.histograms[some].zeros = kMaxBinCount; }));
+  REQUIRE(ask<Ack>(*c, who, good).complete);
+}
+
+TEST_CASE("service: a config whose samples could overflow the sum is refused") {
+  auto config = some_config();
+  config.mutable_round()->set_max_samples(kMaxSamples - 1);
+  REQUIRE(try_make(config));
+  config.mutable_round()->set_max_samples(kMaxSamples);
+  const auto c = try_make(config);
+  REQUIRE_FALSE(c);
+  REQUIRE(c.error().code == Errc::kInvalid);
+  REQUIRE_THAT(c.error().what, Catch::Contains("round.max_samples to 16777215 or less"));
 }
 
 TEST_CASE("service: a repeated upload gets the same answer and counts once, also after the round") {

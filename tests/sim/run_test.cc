@@ -125,6 +125,16 @@ TEST_CASE("run: without a quorum a run ends with the reason") {
   REQUIRE_THAT(outcome.error().what, Catch::Contains("quorum"));
 }
 
+TEST_CASE("run: a client with more samples than a round takes is a fault of the config") {
+  auto config = small_run();
+  config.mutable_round()->set_max_samples(10);
+  const auto outcome = run_federation(config, digits(), {});
+  REQUIRE_FALSE(outcome);
+  REQUIRE(outcome.error().code == Errc::kInvalid);
+  REQUIRE_THAT(outcome.error().what,
+               Catch::Contains("round.max_samples = 10") && Catch::Contains("partition.clients"));
+}
+
 TEST_CASE("run: every strategy and width of codes learns") {
   auto config = small_run();
   const char* strategy = GENERATE("fedavg", "fedprox", "fedavgm", "fedadam");
