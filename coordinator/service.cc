@@ -182,6 +182,7 @@ void Coordinator::commit(std::int64_t now_ms) {
   }
   if (done_ == schedule_.rounds()) {
     status_ = Status::kFinished;
+    inbox_.clear();
     return;
   }
   previous_ = std::move(round_);
@@ -190,6 +191,7 @@ void Coordinator::commit(std::int64_t now_ms) {
 
 void Coordinator::fail(std::string why) {
   status_ = Status::kFailed;
+  inbox_.clear();
   failure_ = std::move(why);
 }
 
