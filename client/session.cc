@@ -175,13 +175,4 @@ Result<UploadOutcome> Session::finish(const SealedUpdate& update) {
   return Error{Errc::kUnavailable, "the coordinator does not take the update"};
 }
 
-Result<NetworkSpec> fetch_network(Transport& transport, std::uint64_t run) {
-  auto reply = call(transport, FetchNetwork{run});
-  if (!reply) return reply.error();
-  if (const auto* refusal = std::get_if<Refusal>(&reply->body)) return rejected(*refusal);
-  auto* network = std::get_if<NetworkSpec>(&reply->body);
-  if (network == nullptr) return unexpected("network");
-  return std::move(*network);
-}
-
 }  // namespace fedqat

@@ -68,7 +68,4 @@ class Session {
   ModelCache& cache_;
 };
 
-// What a network computes, from the coordinator: for clients that do not know the run's config.
-Result<NetworkSpec> fetch_network(Transport& transport, std::uint64_t run);
-
 }  // namespace fedqat

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/wire/broadcast.h"
 
 namespace fedqat {
 namespace {
@@ -22,7 +23,8 @@ void momentum_step(const Rates& h, std::size_t n, const float* __restrict g,
 
 void scale_step(float rate, std::size_t n, const float* __restrict g, float* __restrict theta) {
   for (std::size_t i = 0; i < n; ++i) {
-    theta[i] -= std::clamp(rate * g[i], -kMaxScaleStep, kMaxScaleStep);
+    const float moved = theta[i] - std::clamp(rate * g[i], -kMaxScaleStep, kMaxScaleStep);
+    theta[i] = std::clamp(moved, -kMaxLog2Scale, kMaxLog2Scale);
   }
 }
 

@@ -12,7 +12,8 @@ namespace fedqat {
 // With g the gradient, a the model the round started from, r the learning rate:
 //   weights: g += weight_decay w + prox_mu (w - a);  v = momentum v + g;  w -= r v
 //   biases:  the same without weight_decay
-//   scales:  theta -= clamp(r scale_learning_rate g, +-kMaxScaleStep); theta = log2 scale
+//   scales:  theta -= clamp(r scale_learning_rate g, +-kMaxScaleStep), then clamped to
+//            +-kMaxLog2Scale; theta = log2 scale
 // binary32, in this order, so that every machine takes the same step. Not thread-safe.
 inline constexpr float kMaxScaleStep = 0.05F;
 

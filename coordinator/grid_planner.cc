@@ -14,10 +14,6 @@ constexpr float kLeastRange = 0x1p-20F;  // of a tensor that stood still: it may
 constexpr float kMaxGrowth = 8;          // a round: one client cannot spoil the next grid for all
 constexpr int kSmallTensorBits = 16;
 
-bool is_scale(const ParamTensor& p) {
-  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
-}
-
 }  // namespace
 
 GridPlanner::GridPlanner(const Graph& graph, int uplink_bits)

@@ -1,6 +1,7 @@
 #include "coordinator/schedule.h"
 
 #include "common/quant/quant_spec.h"
+#include "common/wire/config_checks.h"
 
 namespace fedqat {
 
@@ -18,10 +19,11 @@ Result<Schedule> Schedule::make(const wire::Config& config) {
   s.float_ = config.quant().weight_bits() == kFloatBits;
   s.warmup_ = config.quant().warmup_rounds();
   s.frozen_ = config.quant().freeze_rounds();
-  if (!s.float_ && (s.warmup_ < 1 || s.warmup_ > s.rounds_)) {
+  if (!phases_fit(config)) {
     return Error{Errc::kInvalid, "quant.warmup_rounds = " + std::to_string(s.warmup_) +
-                                     " does not fit into run.rounds = " +
-                                     std::to_string(s.rounds_) + "; give the run more rounds"};
+                                     " and quant.freeze_rounds = " + std::to_string(s.frozen_) +
+                                     " leave none of run.rounds = " + std::to_string(s.rounds_) +
+                                     " to learn scales in; give the run more rounds"};
   }
   const wire::ClientConfig& c = config.client();
   s.first_rate_ = c.learning_rate();

@@ -19,8 +19,10 @@ constexpr std::uint32_t kSoonMs = 1000;  // retry window when there is nothing b
 // its quorum so often needs an operator.
 constexpr std::uint32_t kMaxAttempts = 10;
 
+// ceil(share n) as written in decimals: 0.55 * 100 is a little above 55 in binary.
 std::uint32_t share_of(double share, std::uint32_t n) {
-  return static_cast<std::uint32_t>(std::ceil(share * static_cast<double>(n)));
+  const auto whole = static_cast<double>(n);
+  return static_cast<std::uint32_t>(std::ceil(share * whole - 1e-9 * whole));
 }
 
 std::uint64_t sent_elements(const UpdateGrid& grid) {
@@ -182,6 +184,7 @@ void Coordinator::commit(std::int64_t now_ms) {
   }
   if (done_ == schedule_.rounds()) {
     status_ = Status::kFinished;
+    inbox_.clear();
     return;
   }
   previous_ = std::move(round_);
@@ -190,6 +193,7 @@ void Coordinator::commit(std::int64_t now_ms) {
 
 void Coordinator::fail(std::string why) {
   status_ = Status::kFailed;
+  inbox_.clear();
   failure_ = std::move(why);
 }
 

@@ -55,10 +55,6 @@ class FedAdam final : public Strategy {
   std::vector<float> m_, v_;
 };
 
-bool is_scale(const ParamTensor& p) {
-  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Strategy>> make_strategy(const wire::ServerConfig& config,

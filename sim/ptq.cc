@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "common/base/exact_math.h"
 #include "common/nn/network.h"
-#include "common/quant/range_fit.h"
+#include "coordinator/calibrate.h"
 
 namespace fedqat {
 namespace {
@@ -43,18 +42,6 @@ std::vector<Log2Histogram> observe(const Graph& graph, const InputGrid& input,
   return histograms;
 }
 
-float log2_of(float scale) { return static_cast<float>(exact_log2(double(scale))); }
-
-void fit_weights(const Graph& graph, const Step& step, ModelState& state) {
-  const ParamTensor& weight = graph.params[static_cast<std::size_t>(step.weight)];
-  const auto w = values(weight, state);
-  const auto scales = values(graph.params[static_cast<std::size_t>(step.weight_scale)], state);
-  const std::size_t fan_in = weight.size / static_cast<std::size_t>(weight.channels);
-  for (std::size_t c = 0; c < scales.size(); ++c) {
-    scales[c] = log2_of(fit_weight_scale(w.subspan(c * fan_in, fan_in), step.weight_bits));
-  }
-}
-
 }  // namespace
 
 Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
@@ -71,10 +58,6 @@ Result<PackedModel> quantize_after_training(const NetworkSpec& network, const Mo
   // Both graphs have the same steps; only the quantized one has scales among its parameters.
   ModelState state;
   state.params.resize(graph->param_count);
-  state.zero_points.resize(graph->steps.size());
-  state.quantized = true;
-  const auto histograms =
-      observe(*float_graph, network.input, fp32, train, partition, calibration_samples);
   for (std::size_t i = 0; i < graph->steps.size(); ++i) {
     const Step& step = graph->steps[i];
     const Step& float_step = float_graph->steps[i];
@@ -86,14 +69,10 @@ Result<PackedModel> quantize_after_training(const NetworkSpec& network, const Mo
     };
     if (step.weight != kNone) copy(step.weight, float_step.weight);
     if (step.bias != kNone) copy(step.bias, float_step.bias);
-    if (step.weight_scale != kNone) fit_weights(*graph, step, state);
-    if (step.activation_scale != kNone) {
-      const ActivationGrid grid = fit_activation(histograms[i], step.activation_bits, step.relu);
-      values(graph->params[static_cast<std::size_t>(step.activation_scale)], state)[0] =
-          log2_of(grid.scale);
-      state.zero_points[i] = grid.zero;
-    }
   }
+  calibrate(*graph,
+            observe(*float_graph, network.input, fp32, train, partition, calibration_samples),
+            state);
   return pack_model(*graph, state, network.input);
 }
 

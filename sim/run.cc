@@ -90,6 +90,9 @@ RoundReport describe_round(const RoundSummary& summary) {
   r.phase = phase_name(summary.phase);
   r.clients_sampled = summary.invited;
   r.clients_aggregated = summary.aggregated;
+  r.clients_tasked = summary.tasked;
+  r.updates_refused = summary.refused;
+  r.attempts = summary.attempts;
   r.train_loss = summary.mean_loss;
   r.virtual_seconds = static_cast<double>(summary.closed_ms - summary.opened_ms) / 1000;
   r.clipped_share = summary.clipped_share;

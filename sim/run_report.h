@@ -12,9 +12,12 @@ struct RoundReport {
   std::string phase;        // "warmup", "observe", "quantized", "frozen", "fp32"
   std::uint32_t clients_sampled = 0;
   std::uint32_t clients_aggregated = 0;
-  double train_loss = 0;     // mean over the clients' samples, before each step
-  bool evaluated = false;    // false: the two below were not measured in this round
-  double test_accuracy = 0;  // integer engine's once quantized, else the fp32 network's
+  std::uint32_t clients_tasked = 0;   // of clients_sampled, took the task
+  std::uint32_t updates_refused = 0;  // uploads that the coordinator refused
+  std::uint32_t attempts = 1;         // deadlines without a quorum, and one
+  double train_loss = 0;              // mean over the clients' samples, before each step
+  bool evaluated = false;             // false: the two below were not measured in this round
+  double test_accuracy = 0;           // integer engine's once quantized, else the fp32 network's
   double test_loss = 0;
   std::uint64_t bytes_up = 0;  // frames of clients, length prefixes included
   std::uint64_t bytes_down = 0;

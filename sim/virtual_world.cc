@@ -32,6 +32,8 @@ void VirtualWorld::wait_for_training() {
 
 Result<void> VirtualWorld::run_round() {
   const std::uint32_t round = coordinator_.rounds_done();
+  last_failure_.clear();
+  trained_ = failed_ = 0;
   invite();
   while (coordinator_.status() == Coordinator::Status::kRunning &&
          coordinator_.rounds_done() == round) {
@@ -39,6 +41,11 @@ Result<void> VirtualWorld::run_round() {
     const bool stepped = step();
     if (broken_) return *broken_;
     if (!stepped) {
+      if (failed_ > 0 && trained_ == 0 && uploads_.empty()) {
+        return Error{Errc::kUnavailable, last_failure_ + " (round " + std::to_string(round + 1) +
+                                             ": it was so with all " + std::to_string(failed_) +
+                                             " clients that trained)"};
+      }
       clock_.advance_to(coordinator_.deadline_ms());
       coordinator_.tick(clock_.now_ms());
       const bool open = coordinator_.rounds_done() == round &&
@@ -133,8 +140,10 @@ void VirtualWorld::upload(ClientId who, Job job) {
   if (!update) {
     last_failure_ = "client " + std::to_string(who) + ": " + update.error().what;
     if (update.error().code == Errc::kUnavailable) broken_ = update.error();
+    ++failed_;
     return;
   }
+  ++trained_;
   samples_trained_ += partition_.samples(who).size() * job.work->task.training.epochs;
   MemoryTransport transport(coordinator_, who, clock_, traffic_);
   auto outcome = session(transport).finish(*update);

@@ -39,12 +39,12 @@ class VirtualWorld {
   VirtualWorld& operator=(const VirtualWorld&) = delete;
 
   // Runs until the coordinator closes the open round, or the run. kUnavailable: a job of the pool
-  // threw; the run is over.
+  // threw, or at a deadline every training of the round had failed: the next would too.
   Result<void> run_round();
 
   const Traffic& traffic() const { return traffic_; }  // since the start
   std::uint64_t samples_trained() const { return samples_trained_; }
-  const std::string& last_failure() const { return last_failure_; }  // of a client; may be empty
+  const std::string& last_failure() const { return last_failure_; }  // of a client in this round
 
  private:
   using At = std::pair<std::int64_t, ClientId>;  // virtual time, then client
@@ -74,6 +74,8 @@ class VirtualWorld {
   std::uint64_t samples_trained_ = 0;
   std::string last_failure_;
   std::optional<Error> broken_;  // a job threw
+  std::uint32_t trained_ = 0;    // updates of this round
+  std::uint32_t failed_ = 0;     // trainings of this round without one
 
   std::map<At, std::monostate> check_ins_;
   std::map<At, Job> uploads_;

@@ -29,6 +29,11 @@ struct ParamTensor {
   int step = 0;      // index into Graph::steps
 };
 
+// Log2 scales are learnt, sent and averaged in other ways than weights and biases.
+inline bool is_scale(const ParamTensor& p) {
+  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
+}
+
 inline constexpr int kNone = -1;
 
 // One operation on values; a value is the output of a step, value 0 the network's input.

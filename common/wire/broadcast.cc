@@ -21,10 +21,6 @@ std::vector<BroadcastTensor> tensors_of(const Graph& graph, int weight_bits) {
   return tensors;
 }
 
-bool is_scale(ParamKind kind) {
-  return kind == ParamKind::kWeightScale || kind == ParamKind::kActivationScale;
-}
-
 }  // namespace
 
 Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits) {
@@ -59,7 +55,7 @@ Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
   if (!params) return at("broadcast.params", params.error());
   state.params = std::move(*params);
   for (const ParamTensor& tensor : graph.params) {
-    if (!is_scale(tensor.kind)) continue;
+    if (!is_scale(tensor)) continue;
     for (std::size_t i = 0; i < tensor.size; ++i) {
       if (std::abs(state.params[tensor.offset + i]) > kMaxLog2Scale) {
         return bad_field("broadcast.params", "has a scale out of range: " + tensor.name);

@@ -14,7 +14,6 @@ using wire::Config;
 using wire::LayerConfig;
 
 bool is_width(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == 32; }
-bool is_quantized(const Config& c) { return c.quant().weight_bits() != 32; }
 
 struct Check {
   std::vector<const char*> keys;  // shown with their values
@@ -50,11 +49,7 @@ const std::vector<Check>& checks() {
        "the broadcast model has 8 bits a weight, or 32 for fp32",
        "use 8"},
       {{"quant.warmup_rounds", "quant.freeze_rounds", "run.rounds"},
-       [](const Config& c) {
-         return !is_quantized(c) ||
-                std::uint64_t{c.quant().warmup_rounds()} + c.quant().freeze_rounds() <
-                    c.run().rounds();
-       },
+       phases_fit,
        "warm-up and freeze together must leave at least one round in which scales are learnt",
        "raise run.rounds, or lower quant.warmup_rounds or quant.freeze_rounds"},
       {{"round.clients", "partition.clients"},
@@ -138,6 +133,13 @@ std::string place_of(const std::vector<const char*>& keys, std::string_view file
 }
 
 }  // namespace
+
+bool phases_fit(const Config& config) {
+  const wire::QuantConfig& q = config.quant();
+  return q.weight_bits() == 32 ||
+         (q.warmup_rounds() >= 1 &&
+          std::uint64_t{q.warmup_rounds()} + q.freeze_rounds() < config.run().rounds());
+}
 
 Result<void> check_config(const Config& config, std::string_view file, const Places& places) {
   for (const Check& check : checks()) {

@@ -13,4 +13,7 @@ namespace fedqat {
 // given, or `file` where none was.
 Result<void> check_config(const wire::Config& config, std::string_view file, const Places& places);
 
+// Do warm-up and freeze leave a round in which scales are learnt? Always in fp32 runs.
+bool phases_fit(const wire::Config& config);
+
 }  // namespace fedqat

@@ -114,4 +114,8 @@ bool JsonReader::is_null(const Node& parent, const char* key) {
   return node.json != nullptr && node.json->is_null();
 }
 
+bool JsonReader::has(const Node& parent, const char* key) const {
+  return parent.json != nullptr && parent.json->contains(key);
+}
+
 }  // namespace fedqat

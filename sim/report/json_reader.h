@@ -36,6 +36,7 @@ class JsonReader {
   std::uint64_t whole(const Node& parent, const char* key,
                       std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
   bool is_null(const Node& parent, const char* key);
+  bool has(const Node& parent, const char* key) const;  // keys that a format gained later
   double number(const Node& element);
   std::uint64_t whole(const Node& element, std::uint64_t max);
   std::string text(const Node& element);

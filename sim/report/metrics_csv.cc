@@ -19,9 +19,9 @@ std::string shortest(double x) {
 std::string metrics_csv(const RunReport& report) {
   std::string csv =
       "round,phase,clients_sampled,clients_aggregated,train_loss,test_accuracy,test_loss,bytes_up,"
-      "bytes_down,seconds,virtual_seconds,clipped_share\n";
+      "bytes_down,seconds,virtual_seconds,clipped_share,clients_tasked,updates_refused,attempts\n";
   for (const RoundReport& r : report.rounds) {
-    const std::array<std::string, 12> fields = {std::to_string(r.round),
+    const std::array<std::string, 15> fields = {std::to_string(r.round),
                                                 r.phase,
                                                 std::to_string(r.clients_sampled),
                                                 std::to_string(r.clients_aggregated),
@@ -32,7 +32,10 @@ std::string metrics_csv(const RunReport& report) {
                                                 std::to_string(r.bytes_down),
                                                 shortest(r.seconds),
                                                 shortest(r.virtual_seconds),
-                                                shortest(r.clipped_share)};
+                                                shortest(r.clipped_share),
+                                                std::to_string(r.clients_tasked),
+                                                std::to_string(r.updates_refused),
+                                                std::to_string(r.attempts)};
     for (const std::string& field : fields) {
       csv += field;
       csv += &field == &fields.back() ? '\n' : ',';

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/wire/broadcast.h"
 #include "tests/support/random_data.h"
 
 using namespace fedqat;
@@ -53,6 +54,20 @@ TEST_CASE("sgd: a scale moves by a twentieth of an octave at most, or not at all
     if (p.kind == ParamKind::kWeight || p.kind == ParamKind::kBias) continue;
     REQUIRE(moved[p.offset] == -kMaxScaleStep);
     REQUIRE(w[p.offset] == moved[p.offset]);
+  }
+}
+
+TEST_CASE("sgd: a scale stays where a model may have it") {
+  const Graph graph = some_graph();
+  Sgd sgd(graph);
+  const float sign = GENERATE(-1.0F, 1.0F);
+  std::vector<float> w(graph.param_count, sign * (kMaxLog2Scale - 0.02F));
+  const std::vector<float> g(graph.param_count, -sign * 100);
+  sgd.start(w);
+  sgd.step({1, 1, 1, 0, 0, 0, 1, 0}, g, w);
+  for (const ParamTensor& p : graph.params) {
+    if (p.kind == ParamKind::kWeight || p.kind == ParamKind::kBias) continue;
+    REQUIRE(w[p.offset] == sign * kMaxLog2Scale);
   }
 }
 

@@ -52,10 +52,14 @@ TEST_CASE("schedule: the learning rate falls along half a cosine") {
   }
 }
 
-TEST_CASE("schedule: more warm-up than rounds is refused") {
+TEST_CASE("schedule: warm-up and freeze that leave no round to learn scales are refused") {
   auto config = some_config();
-  config.mutable_quant()->set_warmup_rounds(7);
-  REQUIRE(Schedule::make(config).error().code == Errc::kInvalid);
+  for (const std::uint32_t warmup : {0U, 5U, 7U}) {  // one of six rounds is frozen
+    config.mutable_quant()->set_warmup_rounds(warmup);
+    REQUIRE(Schedule::make(config).error().code == Errc::kInvalid);
+  }
+  config.mutable_quant()->set_warmup_rounds(4);
+  REQUIRE(Schedule::make(config));
 }
 
 TEST_CASE("schedule: cos_pi agrees with libm") {

@@ -242,6 +242,21 @@ TEST_CASE("service: the deadline commits a quorum and calls for more without one
   REQUIRE(c->last_round().aggregated == 1);
 }
 
+TEST_CASE("service: shares are taken as they are written") {
+  auto config = some_config();
+  config.mutable_round()->set_clients(100);
+  config.mutable_round()->set_quorum(0.55);  // 0.55 * 100 > 55 in binary
+  config.mutable_round()->set_over_selection(1.1);
+  auto c = make(config, 200);
+  REQUIRE(c->cohort().size() == 110);
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  for (std::size_t i = 0; i < 55; ++i) {
+    ask<Ack>(*c, cohort[i], update_for(*c, task_of(*c, cohort[i]), 0.01F));
+  }
+  c->tick(c->deadline_ms());
+  REQUIRE(c->rounds_done() == 1);
+}
+
 TEST_CASE("service: a run without clients fails and says what to do") {
   auto c = make();
   while (c->status() == Coordinator::Status::kRunning) c->tick(c->deadline_ms());

@@ -95,6 +95,9 @@ TEST_CASE("run: rounds with drop-outs end at their deadline with who is there") 
     CAPTURE(r.round, r.clients_aggregated);
     REQUIRE(r.clients_aggregated >= 3);
     if (r.clients_aggregated < 6) REQUIRE(r.virtual_seconds >= 60);
+    REQUIRE(r.clients_tasked >= r.clients_aggregated);
+    REQUIRE(r.clients_tasked <= r.clients_sampled);
+    REQUIRE(r.attempts >= 1);
     some_missing = some_missing || r.clients_aggregated < 6;
   }
   REQUIRE(some_missing);
@@ -133,6 +136,17 @@ TEST_CASE("run: a client with more samples than a round takes is a fault of the 
   REQUIRE(outcome.error().code == Errc::kInvalid);
   REQUIRE_THAT(outcome.error().what,
                Catch::Contains("round.max_samples = 10") && Catch::Contains("partition.clients"));
+}
+
+TEST_CASE("run: when every client's training diverges, the run ends with that reason first") {
+  auto config = small_run();
+  config.mutable_client()->set_learning_rate(100);
+  config.mutable_client()->set_weight_decay(1);
+  const auto outcome = run_federation(config, digits(), {});
+  REQUIRE_FALSE(outcome);
+  REQUIRE_THAT(outcome.error().what,
+               Catch::StartsWith("client ") && Catch::Contains("client.learning_rate") &&
+                   Catch::Contains("round 1") && !Catch::Contains("deadline_s"));
 }
 
 TEST_CASE("run: every strategy and width of codes learns") {

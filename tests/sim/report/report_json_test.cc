@@ -28,8 +28,9 @@ TEST_CASE("report.json: every key of format 1 is there") {
        {"name", "train_samples", "test_samples", "classes", "clients", "partition"}) {
     CHECK(j["data"].contains(key));
   }
-  for (const char* key : {"round", "clients_sampled", "clients_aggregated", "train_loss",
-                          "test_accuracy", "test_loss", "bytes_up", "bytes_down", "seconds"}) {
+  for (const char* key : {"round", "clients_sampled", "clients_aggregated", "clients_tasked",
+                          "updates_refused", "attempts", "train_loss", "test_accuracy", "test_loss",
+                          "bytes_up", "bytes_down", "seconds"}) {
     CHECK(j["rounds"][0].contains(key));
   }
   for (const char* key : {"test_accuracy", "test_loss", "seconds", "train_samples_per_second",
@@ -49,6 +50,25 @@ TEST_CASE("report.json: what is written is read back to the same text") {
   const auto back = parse_report(text, "report.json");
   REQUIRE(back);
   CHECK(report_json(*back) == text);
+}
+
+TEST_CASE("report.json: who took part is kept; reports from before it was are still read") {
+  RunReport report = sample_report();
+  report.rounds[2].clients_tasked = 9;
+  report.rounds[2].updates_refused = 4;
+  report.rounds[2].attempts = 3;
+  const auto back = parse_report(report_json(report), "report.json");
+  REQUIRE(back);
+  CHECK(back->rounds[2].clients_tasked == 9);
+  CHECK(back->rounds[2].updates_refused == 4);
+  CHECK(back->rounds[2].attempts == 3);
+  Json j = Json::parse(report_json(report));
+  for (const char* key : {"clients_tasked", "updates_refused", "attempts"}) {
+    j["rounds"][2].erase(key);
+  }
+  const auto old = parse_report(j.dump(), "report.json");
+  REQUIRE(old);
+  CHECK(old->rounds[2].attempts == 1);
 }
 
 TEST_CASE("report.json: names that are not UTF-8 do not stop the writing") {
@@ -120,10 +140,11 @@ TEST_CASE("metrics.csv: a header, a line for each round, the same number of fiel
     const std::size_t end = csv.find('\n', at);
     REQUIRE(end != csv.npos);
     CHECK(std::count(csv.begin() + static_cast<std::ptrdiff_t>(at),
-                     csv.begin() + static_cast<std::ptrdiff_t>(end), ',') == 11);
+                     csv.begin() + static_cast<std::ptrdiff_t>(end), ',') == 14);
     at = end + 1;
   }
   CHECK(lines == 31);
+  CHECK(csv.find(",clients_tasked,updates_refused,attempts\n") != csv.npos);  // added at the end
   CHECK(csv.find("\n2,warmup,10,10,,") != csv.npos);
   CHECK(csv.find("nan") == csv.npos);
 }
