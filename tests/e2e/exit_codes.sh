@@ -46,6 +46,11 @@ ln -s "$work/gone" "$work/link"
 expect 2 'link: is a symbolic link to .*/gone, which is not there; make' \
   run "$work/good.toml" --out "$work/link"
 
+FEDQAT_ISA=SCALAR expect 2 \
+  "^fedqat-sim: FEDQAT_ISA = 'SCALAR' is no instruction set; use scalar, avx2 or avx512vnni" \
+  run "$work/good.toml" --out "$work/isa"
+if [ -e "$work/isa" ]; then fail "a refused FEDQAT_ISA left a folder behind"; fi
+
 # What cannot be printed is no success.
 if [ -w /dev/full ]; then
   for arguments in --help --version config "partition $work/good.toml --json"; do
