@@ -11,7 +11,7 @@
 
 namespace fedqat {
 
-// A server optimizer [Reddi20]: the mean update d is its negative gradient. Arithmetic is binary32,
+// A server optimizer [Reddi21]: the mean update d is its negative gradient. Arithmetic is binary32,
 // element by element, in the order of the formula, with +, -, *, / and sqrt only.
 class Strategy {
  public:

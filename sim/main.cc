@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/isa.h"
 #include "common/wire/config.pb.h"
 #include "common/wire/schema.h"
 #include "sim/cli/commands.h"
@@ -173,6 +174,7 @@ int parse_and_run(int argc, char** argv) {
   command->callback([&] { code = config_command(); });
 
   if (is_unknown_command(app, argc, argv)) return refuse_command(app, argv[1]);
+  if (auto r = check_isa_env(); !r) return complain(r.error());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,14 +1,17 @@
 #include "common/base/isa.h"
 
 #include <cstdlib>
+#include <string>
 
 namespace fedqat {
 namespace {
 
 constexpr Isa kAll[] = {Isa::kAvx512Vnni, Isa::kAvx2, Isa::kScalar};
 
+constexpr const char* kVariable = "FEDQAT_ISA";
+
 Isa ceiling() {
-  const char* env = std::getenv("FEDQAT_ISA");
+  const char* env = std::getenv(kVariable);
   for (const Isa isa : kAll) {
     if (env != nullptr && isa_name(isa) == env) return isa;
   }
@@ -33,6 +36,17 @@ bool detect(Isa isa) {
 }
 
 }  // namespace
+
+Result<void> check_isa_env() {
+  const char* env = std::getenv(kVariable);
+  if (env == nullptr || *env == '\0') return {};
+  for (const Isa isa : kAll) {
+    if (isa_name(isa) == env) return {};
+  }
+  return Error{Errc::kInvalid, std::string(kVariable) + " = '" + env +
+                                   "' is no instruction set; use scalar, avx2 or avx512vnni, or "
+                                   "unset it"};
+}
 
 bool cpu_has(Isa isa) {
   static const Isa top = ceiling();

@@ -274,6 +274,12 @@ bool is_too_great(std::string_view text) {
   return fraction.ptr == end && fraction.ec == std::errc::result_out_of_range;
 }
 
+bool is_numeric(std::string_view text) {
+  double ignored = 0;
+  return std::from_chars(text.data(), text.data() + text.size(), ignored).ptr ==
+         text.data() + text.size();
+}
+
 // The value of an assignment: TOML, or a bare word that stands for a string.
 Result<toml::table> parse_value(const std::string& place, std::string_view text, bool as_string) {
   Syntax error;
@@ -284,6 +290,9 @@ Result<toml::table> parse_value(const std::string& place, std::string_view text,
     return invalid(place, "the value is not TOML (" +
                               (error.reason.empty() ? "more than one value" : error.reason) +
                               "); check its quotes and brackets");
+  }
+  if (!one && !as_string && !text.empty() && is_numeric(text)) {  // 007, .5
+    return invalid(place, error.reason + "; write the number as TOML does: 7, 0.5, 1e-3");
   }
   table = parse("value = " + toml_string(text), error);
   if (!table) return invalid(place, error.reason + "; write plain UTF-8 text");

@@ -16,6 +16,7 @@ fail() {
 expect() {
   local code=$1 pattern=$2 actual=0
   shift 2
+  [ -n "$pattern" ] || fail "fedqat-sim $*: an empty pattern matches anything"
   "$sim" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null || actual=$?
   if [ "$actual" != "$code" ] || ! grep -qE -- "$pattern" "$work/stdout" "$work/stderr"; then
     fail "fedqat-sim $*: expected exit $code and '$pattern', got exit $actual and:"

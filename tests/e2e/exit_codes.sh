@@ -37,14 +37,18 @@ expect 0 'seed 9223372036854775807' partition "$work/good.toml" --seed 922337203
 expect 2 "--threads: '1025' is refused; use a whole number, 0 to 1024" \
   run "$work/good.toml" --threads 1025
 
-for option in --out --data; do
-  expect 2 "^fedqat-sim: $option: the name is empty" run "$work/good.toml" $option ''
-done
+expect 2 '^fedqat-sim: --out: the name is empty' compare "$work/bad-key.toml" --out ''
+expect 2 '^fedqat-sim: --out: the name is empty' run "$work/bad-key.toml" --out ''
 expect 2 '^fedqat-sim: --out: the name is empty' report "$work/run" --out ''
 expect 2 '^fedqat-sim: --data: the name is empty' partition "$work/good.toml" --data ''
 ln -s "$work/gone" "$work/link"
 expect 2 'link: is a symbolic link to .*/gone, which is not there; make' \
   run "$work/good.toml" --out "$work/link"
+
+FEDQAT_ISA=SCALAR expect 2 \
+  "^fedqat-sim: FEDQAT_ISA = 'SCALAR' is no instruction set; use scalar, avx2 or avx512vnni" \
+  run "$work/good.toml" --out "$work/isa"
+if [ -e "$work/isa" ]; then fail "a refused FEDQAT_ISA left a folder behind"; fi
 
 # What cannot be printed is no success.
 if [ -w /dev/full ]; then

@@ -1,10 +1,39 @@
 #include "common/base/fs.h"
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <string>
 
 #include "tests/support/temp_dir.h"
 
 using namespace fedqat;
+
+namespace {
+
+// No file may grow beyond `bytes`: stands for a full disk.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileLimit(const FileLimit&) = delete;
+  FileLimit& operator=(const FileLimit&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+}  // namespace
 
 TEST_CASE("fs: what is written is read back, and replaced as a whole") {
   const TempDir dir;
@@ -45,4 +74,22 @@ TEST_CASE("fs: a write that fails leaves nothing behind") {
   const auto nowhere = fs->write_atomic(dir.path() / "no" / "file", as_bytes("text"));
   REQUIRE_FALSE(nowhere);
   CHECK(nowhere.error().code == Errc::kNotFound);
+}
+
+TEST_CASE("fs: a full disk leaves the old content and no temporary file") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const auto path = dir.path() / "file";
+  REQUIRE(fs->write_atomic(path, as_bytes("old")));
+  const std::string great(10000, 'x');
+  const auto write = [&] {
+    const FileLimit limit(4096);
+    return fs->write_atomic(path, as_bytes(great));
+  };
+  const auto r = write();
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == Errc::kIo);
+  CHECK_THAT(r.error().what, Catch::Contains("cannot write: "));
+  CHECK_FALSE(fs->exists(path.string() + ".part"));
+  CHECK(as_text(*fs->read(path)) == "old");
 }

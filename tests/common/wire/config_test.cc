@@ -232,6 +232,10 @@ TEST_CASE("config: refused overrides show the assignment") {
       {"client.batch=+99999999999999999999",
        "--set client.batch=+99999999999999999999: 'client.batch' = +99999999999999999999 is out of "
        "bounds; use 1 to 4096"},
+      {"run.seed=007", "--set run.seed=007: Error while parsing"},
+      {"client.momentum=.5", "--set client.momentum=.5: Error while parsing"},
+      {"compare.bits=99999999999999999999",
+       "--set compare.bits=99999999999999999999: Error while parsing"},
       {"client.batch=1\nepochs=2", "--set client.batch=1\nepochs=2: 'client.batch' is a string"},
       {"compare.bits=[4", "--set compare.bits=[4: the value is not TOML"},
       {"run.name=\"x", "--set run.name=\"x: the value is not TOML"},
