@@ -91,14 +91,17 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
   // The first grid, fp32, is the one with the least room.
   const std::uint64_t goal = std::min(config.round().clients(), clients);
   const std::uint64_t most = max_total_samples(probe);
-  if (goal * config.round().max_samples() > most) {
-    return Error{Errc::kInvalid,
-                 "round.max_samples = " + std::to_string(config.round().max_samples()) + " of " +
-                     std::to_string(goal) +
-                     " clients (round.clients): their exact sum has room "
-                     "for " +
-                     std::to_string(most) + " samples; set round.max_samples to " +
-                     std::to_string(most / goal) + " or less, or lower round.clients"};
+  c->max_samples_ = config.round().max_samples();
+  if (c->max_samples_ == 0) {
+    c->max_samples_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most / goal, 1, 100000));
+  }
+  if (goal * c->max_samples_ > most) {
+    return Error{Errc::kInvalid, "round.max_samples = " + std::to_string(c->max_samples_) + " of " +
+                                     std::to_string(goal) +
+                                     " clients (round.clients): their exact sum has room for " +
+                                     std::to_string(most) + " samples; set round.max_samples to " +
+                                     std::to_string(most / goal) +
+                                     " or less, or lower round.clients"};
   }
   c->open_round(now_ms);
   return c;
@@ -270,11 +273,11 @@ Reply Coordinator::answer(const FetchModel& request) const {
 }
 
 Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
-  if (stats.samples > config_.round().max_samples()) {
-    return Error{Errc::kInvalid, "update of " + std::to_string(stats.samples) +
-                                     " samples; round.max_samples = " +
-                                     std::to_string(config_.round().max_samples()) +
-                                     " is the limit: train on fewer, or raise it for the run"};
+  if (stats.samples > max_samples_) {
+    return Error{Errc::kInvalid,
+                 "update of " + std::to_string(stats.samples) +
+                     " samples; round.max_samples = " + std::to_string(max_samples_) +
+                     " is the limit: train on fewer, or raise it for the run"};
   }
   // Every observed sample gives each quantizer a value an element: no client weighs more than its
   // samples in the histograms either.

@@ -64,6 +64,9 @@ class Coordinator {
   // Updates that are still missing to end the round at once.
   std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }
 
+  // Updates of more samples are refused: round.max_samples, or what it stands for when it is 0.
+  std::uint32_t max_samples() const { return max_samples_; }
+
   const Graph& graph() const { return *graph_; }
   const NetworkSpec& network() const { return network_; }
   const ModelState& state() const { return state_; }  // after rounds_done() rounds
@@ -93,6 +96,7 @@ class Coordinator {
   Schedule schedule_;
   Digest config_hash_{};
   std::uint64_t run_ = 0;
+  std::uint32_t max_samples_ = 0;
   std::unique_ptr<Graph> graph_;  // fixed address: others point at it
   ModelState state_;
   std::unique_ptr<Strategy> strategy_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -118,8 +119,7 @@ Result<void> check_data(const DataSplit& data) {
 }
 
 // Otherwise the coordinator would refuse the client's updates, round after round.
-Result<void> check_partition(const wire::Config& config, const Partition& partition) {
-  const std::uint32_t limit = config.round().max_samples();
+Result<void> check_partition(const Partition& partition, std::uint32_t limit) {
   for (std::uint32_t c = 0; c < partition.clients(); ++c) {
     const std::size_t samples = partition.samples(c).size();
     if (samples <= limit) continue;
@@ -131,47 +131,62 @@ Result<void> check_partition(const wire::Config& config, const Partition& partit
   return {};
 }
 
-int thread_count(const wire::SimConfig& config) {
+struct Federation {
+  Partition partition;
+  std::unique_ptr<Coordinator> coordinator;
+};
+
+// Everything that can be found wrong before the first round is found here. Virtual time starts at
+// 0.
+Result<Federation> prepare(const wire::Config& config, const DataSplit& data) {
+  if (auto ok = check_data(data); !ok) return ok.error();
+  auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
+  if (!network) return network.error();
+  auto partition = partition_from_config(config, data.train);
+  if (!partition) return at("partition", partition.error());
+  auto coordinator = Coordinator::make(config, *network, partition->clients(), 0);
+  if (!coordinator) return coordinator.error();
+  if (auto ok = check_partition(*partition, (*coordinator)->max_samples()); !ok) return ok.error();
+  return Federation{std::move(*partition), std::move(*coordinator)};
+}
+
+Result<std::unique_ptr<ThreadPool>> make_pool(const wire::SimConfig& config) {
   const unsigned n = config.threads() > 0 ? config.threads() : std::thread::hardware_concurrency();
-  return static_cast<int>(std::max(1U, n));
+  const int threads = static_cast<int>(std::max(1U, n));
+  try {
+    return std::make_unique<ThreadPool>(threads);
+  } catch (const std::system_error& e) {
+    return Error{Errc::kUnavailable, "the system does not give " + std::to_string(threads) +
+                                         " threads (" + e.what() +
+                                         "); lower sim.threads or --threads"};
+  }
 }
 
 }  // namespace
 
 Result<void> check_federation(const wire::Config& config, const DataSplit& data) {
-  if (auto ok = check_data(data); !ok) return ok;
-  auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
-  if (!network) return network.error();
-  const auto partition = partition_from_config(config, data.train);
-  if (!partition) return at("partition", partition.error());
-  if (auto made = Coordinator::make(config, *network, partition->clients(), 0); !made) {
-    return made.error();
-  }
+  if (auto made = prepare(config, data); !made) return made.error();
   return {};
 }
 
 Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& data,
                                   const OnRound& on_round) {
   const Stopwatch total;
-  if (auto ok = check_data(data); !ok) return ok.error();
-  auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
-  if (!network) return network.error();
-  const auto partition = partition_from_config(config, data.train);
-  if (!partition) return at("partition", partition.error());
-  if (auto ok = check_partition(config, *partition); !ok) return ok.error();
-
-  VirtualClock clock;
-  auto made = Coordinator::make(config, *network, partition->clients(), clock.now_ms());
+  auto made = prepare(config, data);
   if (!made) return made.error();
-  Coordinator& coordinator = **made;
+  const Partition& partition = made->partition;
+  Coordinator& coordinator = *made->coordinator;
+  VirtualClock clock;
+  auto pool_made = make_pool(config.sim());
+  if (!pool_made) return pool_made.error();
+  ThreadPool& pool = **pool_made;
   const Graph& graph = coordinator.graph();
   const Scenario scenario(config.sim(), config.run().seed(), graph.macs);
-  ThreadPool pool(thread_count(config.sim()));
-  VirtualWorld world(coordinator, data.train, *partition, scenario, pool, clock);
+  VirtualWorld world(coordinator, data.train, partition, scenario, pool, clock);
 
   RunOutcome outcome;
   RunReport& report = outcome.report;
-  report = describe_run(config, data, graph, *partition, pool.size());
+  report = describe_run(config, data, graph, partition, pool.size());
   bool go_on = true;
   while (go_on && coordinator.status() == Coordinator::Status::kRunning) {
     const Stopwatch lap;
@@ -203,7 +218,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   if (!final_round.evaluated) {
     if (auto ok = evaluate_into(coordinator, data.test, pool, final_round); !ok) return ok.error();
   }
-  outcome.model = deployed_model(graph, coordinator.state(), network->input);
+  outcome.model = deployed_model(graph, coordinator.state(), coordinator.network().input);
   outcome.model_file = encode_model(outcome.model);
   // A run that is stopped in its warm-up leaves the fp32 network, whatever the config asked for.
   report.weight_bits = outcome.model.quant.weight_bits;

@@ -180,6 +180,17 @@ TEST_CASE("service: a config whose samples could overflow the sum is refused") {
   REQUIRE_THAT(c.error().what, Catch::Contains("round.max_samples to 16777215 or less"));
 }
 
+TEST_CASE("service: without round.max_samples a round of any size takes what its sum admits") {
+  auto config = some_config();
+  const auto few = try_make(config);
+  REQUIRE(few);
+  REQUIRE((*few)->max_samples() == 100000);
+  config.mutable_round()->set_clients(1000);
+  const auto many = try_make(config, 1000);
+  REQUIRE(many);
+  REQUIRE((*many)->max_samples() == 33554);
+}
+
 TEST_CASE("service: a repeated upload gets the same answer and counts once, also after the round") {
   auto c = make();
   const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
