@@ -10,7 +10,7 @@
 namespace fedqat {
 
 // Activation grids from the merged histograms of all clients (one a step), weight scales from the
-// global weights, both by least squared error (ALGORITHMS D.5, D.6). Sets state.quantized; zero
+// global weights, both by least squared error. Sets state.quantized; zero
 // points stay as they are from then on, scales are learnt further.
 void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state);
 

@@ -1,4 +1,4 @@
-// What a run measured: the content of report.json, metrics.csv and report.html (DESIGN section 5).
+// What a run measured: the content of report.json, metrics.csv and report.html.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,7 @@ std::vector<Bin> filled_bins(const std::array<std::uint64_t, Log2Histogram::kBin
 }
 
 // Squared error of one side clipped at `clip` with step `step`: rounding noise step^2/12 inside
-// (never more than the value itself costs), the distance to the clip outside. ALGORITHMS D.5.
+// (never more than the value itself costs), the distance to the clip outside.
 double side_cost(const std::vector<Bin>& bins, double clip, double step) {
   const double noise = step * step / 12;
   double cost = 0;

@@ -13,7 +13,7 @@ struct ActivationGrid {
   std::int32_t zero = 0;
 };
 
-// Unsigned grid of `bits` for values with histogram `h` (cost search over clips, ALGORITHMS D.5).
+// Unsigned grid of `bits` for values with histogram `h`, by a cost search over clips.
 // relu: values are >= 0 and zero = 0; else affine with the zero point that holds real 0.
 ActivationGrid fit_activation(const Log2Histogram& h, int bits, bool relu);
 

@@ -39,7 +39,7 @@ class LinearLayer final : public Layer {
   std::ptrdiff_t code_ld_ = 0;
 
   Buffer<float> dv_;
-  // Integer passes. The per-channel vectors are in log2_scale's real values.
+  // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   Buffer<std::int32_t> acc_;
   Buffer<std::int8_t> w_codes_;

@@ -79,7 +79,7 @@ TEST_CASE("update_codec: stochastic rounding is unbiased within 5 standard error
 }
 
 TEST_CASE("update_codec: error over a Gaussian agrees with theory") {
-  // ALGORITHMS D.4: unit variance, max-abs grid. Per value E (f (1 - f)) = 1/6 of a squared step
+  // Unit variance, max-abs grid. Per value E (f (1 - f)) = 1/6 of a squared step
   // where the step is small against sigma.
   const int bits = GENERATE(5, 6, 8, 10);
   const std::size_t n = 65536;
