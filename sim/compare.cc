@@ -6,8 +6,8 @@
 #include "common/wire/config_checks.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
+#include "common/wire/partition_config.h"
 #include "sim/latency.h"
-#include "sim/partition_config.h"
 #include "sim/ptq.h"
 #include "sim/run.h"
 

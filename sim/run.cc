@@ -13,8 +13,9 @@
 #include "common/crypto/sha256.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
+#include "common/wire/partition_config.h"
+#include "sim/client_shares.h"
 #include "sim/evaluate.h"
-#include "sim/partition_config.h"
 #include "sim/virtual_world.h"
 
 namespace fedqat {

@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/fs.h"
-#include "sim/cli/inputs.h"
+#include "common/cli/inputs.h"
 
 namespace fedqat {
 

@@ -1,9 +1,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/cli/exit_code.h"
 #include "common/wire/config.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/exit_code.h"
 #include "sim/cli/interrupt.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/run_dir.h"

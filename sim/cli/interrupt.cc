@@ -5,7 +5,7 @@
 #include <atomic>
 #include <csignal>
 
-#include "sim/cli/exit_code.h"
+#include "common/cli/exit_code.h"
 
 namespace fedqat {
 namespace {

@@ -2,10 +2,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "common/cli/exit_code.h"
 #include "common/wire/config.h"
+#include "common/wire/partition_config.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/exit_code.h"
-#include "sim/partition_config.h"
+#include "sim/client_shares.h"
 
 namespace fedqat {
 namespace {

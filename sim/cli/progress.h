@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "sim/cli/terminal.h"
+#include "common/cli/terminal.h"
 #include "sim/run_report.h"
 
 namespace fedqat {

@@ -1,7 +1,7 @@
 #include <cstdio>
 
+#include "common/cli/exit_code.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/exit_code.h"
 #include "sim/report/report_json.h"
 #include "sim/report/run_page.h"
 

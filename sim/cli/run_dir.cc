@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/cli/exit_code.h"
 #include "common/crypto/sha256.h"
-#include "sim/cli/exit_code.h"
 #include "sim/report/metrics_csv.h"
 #include "sim/report/report_json.h"
 #include "sim/report/run_page.h"

@@ -1,5 +1,6 @@
-#include "sim/cli/exit_code.h"
+#include "common/cli/exit_code.h"
 
+#include <cerrno>
 #include <cstdio>
 
 namespace fedqat {
@@ -23,7 +24,7 @@ int exit_code_of(const Error& error) {
 int complain(const Error& error) { return complain(error, exit_code_of(error)); }
 
 int complain(const Error& error, int code) {
-  std::fprintf(stderr, "fedqat-sim: %s\n", error.what.c_str());
+  std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, error.what.c_str());
   return code;
 }
 

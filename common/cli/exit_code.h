@@ -13,7 +13,7 @@ inline constexpr int kExitInterrupted = 130;  // Ctrl-C; what there was has been
 
 int exit_code_of(const Error& error);
 
-// Writes "fedqat-sim: what" to stderr; returns `code`, or exit_code_of(error).
+// Writes "program: what" to stderr; returns `code`, or exit_code_of(error).
 int complain(const Error& error);
 int complain(const Error& error, int code);
 

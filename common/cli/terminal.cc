@@ -1,4 +1,4 @@
-#include "sim/cli/terminal.h"
+#include "common/cli/terminal.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

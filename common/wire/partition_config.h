@@ -2,12 +2,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "common/base/result.h"
 #include "common/data/partition.h"
 #include "common/wire/config.pb.h"
-#include "sim/run_report.h"
 
 namespace fedqat {
 
@@ -15,9 +13,5 @@ namespace fedqat {
 Result<Partition> partition_from_config(const wire::Config& config, const Dataset& train);
 
 std::string partition_text(const wire::PartitionConfig& config);  // "dirichlet(0.5)", as in reports
-
-// How many samples of each class the clients [0, count) hold; fewer if there are fewer clients.
-std::vector<ClientShare> client_shares(const Partition& partition, const Dataset& train,
-                                       std::uint32_t count);
 
 }  // namespace fedqat

@@ -1,4 +1,4 @@
-#include "sim/cli/inputs.h"
+#include "common/cli/inputs.h"
 
 #include "common/data/load.h"
 #include "common/wire/config.h"
