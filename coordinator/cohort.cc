@@ -1,23 +1,26 @@
 #include "coordinator/cohort.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 #include "common/base/rng.h"
 
 namespace fedqat {
 
-std::vector<ClientId> choose_cohort(std::uint64_t seed, std::uint32_t round, std::uint32_t clients,
-                                    std::uint32_t count) {
-  count = std::min(count, clients);
-  std::vector<std::pair<std::uint64_t, ClientId>> order(clients);
-  for (ClientId c = 0; c < clients; ++c) {
-    order[c] = {Rng({seed, round, c, Purpose::kSample}).next_u64(), c};
+std::vector<ClientId> choose_cohort(std::uint64_t seed, std::uint32_t round,
+                                    const Attendance& attendance, std::uint32_t count) {
+  std::vector<std::tuple<bool, std::uint64_t, ClientId>> order;
+  order.reserve(attendance.clients);
+  for (ClientId c = 0; c < attendance.clients; ++c) {
+    if (attendance.barred.contains(c)) continue;
+    order.emplace_back(attendance.absent.contains(c),
+                       Rng({seed, round, c, Purpose::kSample}).next_u64(), c);
   }
-  std::nth_element(order.begin(), order.begin() + count, order.end());
-  std::sort(order.begin(), order.begin() + count);
+  const auto end = order.begin() + std::min<std::ptrdiff_t>(count, std::ssize(order));
+  std::nth_element(order.begin(), end, order.end());
+  std::sort(order.begin(), end);
   std::vector<ClientId> chosen;
-  for (std::uint32_t i = 0; i < count; ++i) chosen.push_back(order[i].second);
+  for (auto o = order.begin(); o != end; ++o) chosen.push_back(std::get<ClientId>(*o));
   return chosen;
 }
 

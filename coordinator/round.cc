@@ -3,23 +3,22 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/base/rng.h"
 
 namespace fedqat {
 namespace {
 
-// Who has nothing to do asks again a few times a round, but neither often nor never.
-constexpr std::int64_t kMinRetryMs = 1000;
-constexpr std::int64_t kMaxRetryMs = 60000;
-
-ComeBack come_back(std::int64_t remaining_ms) {
-  return {static_cast<std::uint32_t>(std::clamp(remaining_ms / 4, kMinRetryMs, kMaxRetryMs))};
+// Somewhere in [0, 1), another for each client and round.
+double spread(ClientId who, std::uint32_t round) {
+  return static_cast<double>(philox4x32({who, round, 0, 0}, {0, 0})[0]) * 0x1p-32;
 }
 
 }  // namespace
 
 Round::Round(const RoundRules& rules, std::span<const ClientId> cohort, std::int64_t now_ms)
-    : rules_(rules), deadline_ms_(now_ms + rules.length_ms) {
-  FEDQAT_CHECK(rules.quorum >= 1 && rules.quorum <= rules.goal && rules.length_ms > 0);
+    : rules_(rules), opened_ms_(now_ms), deadline_ms_(now_ms + rules.length_ms) {
+  FEDQAT_CHECK(rules.quorum >= 1 && rules.quorum <= rules.goal && rules.length_ms > 0 &&
+               rules.least_retry_ms > 0);
   invite(cohort);
 }
 
@@ -35,14 +34,48 @@ std::vector<Action> Round::step(const Event& event, std::int64_t now_ms) {
   } else if (const auto* upload = std::get_if<Uploaded>(&event)) {
     actions.push_back(judge(*upload));
     if (std::holds_alternative<Accept>(actions.back())) {
-      members_.at(upload->who).accepted = upload->sha256;
-      if (++accepted_ == rules_.goal) {
-        open_ = false;
-        actions.push_back(Commit{});
-      }
+      if (accept(upload->who, upload->sha256)) actions.push_back(Commit{});
     }
   }
   return actions;
+}
+
+bool Round::accept(ClientId who, const Digest& sha256) {
+  Member& member = members_.at(who);
+  member.accepted = sha256;
+  if (!member.tasked) ++tasked_;  // given before a restart
+  member.tasked = true;
+  open_ = ++accepted_ != rules_.goal;
+  return !open_;
+}
+
+bool Round::recall(ClientId who, const Digest& sha256) {
+  members_.try_emplace(who);
+  return accept(who, sha256);
+}
+
+std::vector<ClientId> Round::missing() const {
+  std::vector<ClientId> missing;
+  for (const auto& [who, member] : members_) {
+    if (!member.accepted) missing.push_back(who);
+  }
+  return missing;
+}
+
+std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
+  std::int64_t wait = 0;
+  const auto member = members_.find(who);
+  const bool has_work = member != members_.end() && !member->second.accepted;
+  if (open_ && !has_work) {
+    const std::int64_t passed = now_ms - opened_ms_;
+    // Behind what was expected: as long again as it is late.
+    const std::int64_t left = rules_.expected_ms > passed ? rules_.expected_ms - passed
+                                                          : passed - rules_.expected_ms;
+    wait = std::min(left, deadline_ms_ - now_ms);
+  }
+  wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);
+  return static_cast<std::uint32_t>(static_cast<double>(wait) *
+                                    (1 + 0.5 * spread(who, rules_.round)));
 }
 
 void Round::meet_deadline(std::int64_t now_ms, std::vector<Action>& actions) {
@@ -63,7 +96,7 @@ void Round::meet_deadline(std::int64_t now_ms, std::vector<Action>& actions) {
 Action Round::answer(const CheckedIn& event, std::int64_t now_ms) {
   const auto member = members_.find(event.who);
   if (!open_ || member == members_.end() || member->second.accepted) {
-    return come_back(open_ ? deadline_ms_ - now_ms : 0);
+    return ComeBack{retry_ms(event.who, now_ms)};
   }
   if (!member->second.tasked) ++tasked_;
   member->second.tasked = true;
@@ -79,9 +112,8 @@ Action Round::judge(const Uploaded& upload) const {
     if (*member->second.accepted == upload.sha256) return AckAgain{};
     return Refuse{RefusalCode::kConflict};
   }
-  if (member == members_.end() || !member->second.tasked) {
-    return Refuse{RefusalCode::kNotInvited};
-  }
+  // A member that has no task from us has it from before a restart: the plan is the same.
+  if (member == members_.end()) return Refuse{RefusalCode::kNotInvited};
   if (!open_) return Refuse{RefusalCode::kLate};
   return Accept{};
 }

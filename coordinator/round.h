@@ -23,6 +23,10 @@ struct RoundRules {
   std::uint32_t quorum = 1;         // updates that suffice at the deadline, 1..goal
   std::int64_t length_ms = 1;       // from opening, and from each extension, to the deadline
   std::uint32_t max_attempts = 10;  // deadlines without quorum before the round is abandoned
+  // Pace steering: who has nothing to do comes back when the round may be over, but no sooner than
+  // the coordinator can serve all of them.
+  std::int64_t expected_ms = 0;        // how long the round may take, 0: not known
+  std::int64_t least_retry_ms = 1000;  // 1..kMaxRetryMs
 };
 
 struct CheckedIn {
@@ -55,6 +59,8 @@ struct Extend {};   // no quorum: what is there stays, invite() more clients
 struct Abandon {};  // the round is closed without a result
 using Action = std::variant<GiveTask, ComeBack, Accept, AckAgain, Refuse, Commit, Extend, Abandon>;
 
+inline constexpr std::int64_t kMaxRetryMs = 60000;
+
 // Not thread-safe. Memory O(clients invited). The same events at the same times give the same
 // actions. Once closed it still answers uploads: an accepted one is acknowledged again, others are
 // late.
@@ -69,6 +75,17 @@ class Round {
   Action judge(const Uploaded& upload) const;
   // Adds clients; those already invited keep their state.
   void invite(std::span<const ClientId> more);
+  // Milliseconds after which `who` should ask again: later for some clients than for others, so
+  // that they do not all come at once.
+  std::uint32_t retry_ms(ClientId who, std::int64_t now_ms) const;
+
+  // ---- what a restarted coordinator does before the first step()
+  // A later attempt, as after Extend.
+  void resume_attempt(std::uint32_t attempt) { attempt_ = attempt; }
+  // An update that was accepted before. True when it is the one that closes the round: the caller
+  // then carries out Commit.
+  bool recall(ClientId who, const Digest& sha256);
+  void close() { open_ = false; }  // a round of before, of which only acknowledgements are left
 
   const RoundRules& rules() const { return rules_; }
   bool open() const { return open_; }
@@ -76,6 +93,7 @@ class Round {
   std::uint32_t attempt() const { return attempt_; }  // from 1
   std::uint32_t accepted() const { return accepted_; }
   std::uint32_t tasked() const { return tasked_; }  // clients that were given the task
+  std::vector<ClientId> missing() const;              // invited, without an accepted update
   std::uint32_t invited() const { return static_cast<std::uint32_t>(members_.size()); }
 
  private:
@@ -84,11 +102,13 @@ class Round {
     std::optional<Digest> accepted;
   };
 
+  bool accept(ClientId who, const Digest& sha256);
   void meet_deadline(std::int64_t now_ms, std::vector<Action>& actions);
   Action answer(const CheckedIn& event, std::int64_t now_ms);
 
   RoundRules rules_;
   std::map<ClientId, Member> members_;
+  std::int64_t opened_ms_ = 0;
   std::int64_t deadline_ms_ = 0;
   std::uint32_t attempt_ = 1;
   std::uint32_t accepted_ = 0;

@@ -1,35 +1,18 @@
 #include "coordinator/service.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "common/base/check.h"
 #include "common/base/fs.h"
-#include "common/wire/broadcast.h"
 #include "common/wire/config.h"
-#include "coordinator/calibrate.h"
-#include "coordinator/cohort.h"
 
 namespace fedqat {
 namespace {
 
 constexpr std::uint32_t kSoonMs = 1000;  // retry window when there is nothing better to say
-// Together with over-selection this reaches every client of a small run; a federation that misses
-// its quorum so often needs an operator.
-constexpr std::uint32_t kMaxAttempts = 10;
-
-// ceil(share n) as written in decimals: 0.55 * 100 is a little above 55 in binary.
-std::uint32_t share_of(double share, std::uint32_t n) {
-  const auto whole = static_cast<double>(n);
-  return static_cast<std::uint32_t>(std::ceil(share * whole - 1e-9 * whole));
-}
-
-std::uint64_t sent_elements(const UpdateGrid& grid) {
-  std::uint64_t n = 0;
-  for (const TensorGrid& t : grid) n += t.bits == kNotSentBits ? 0 : t.size;
-  return n;
-}
+constexpr std::uint32_t kLongMs = 600000;
+// Invalid updates in a run after which a client is not asked again: one may be bad luck.
+constexpr std::uint32_t kMaxOffences = 3;
 
 std::string refusal_text(RefusalCode code) {
   switch (code) {
@@ -47,6 +30,8 @@ std::string refusal_text(RefusalCode code) {
       return "another update of this client is already counted in this round";
     case RefusalCode::kFinished:
       return "the run is over";
+    case RefusalCode::kQuarantined:
+      return "too many invalid updates came from this device; its operator has to look at it";
     default:
       return std::string(refusal_name(code));
   }
@@ -62,161 +47,53 @@ Digest config_hash(const wire::Config& config) {
   return sha256(as_bytes(effective_toml(c)));
 }
 
-Coordinator::Coordinator(const wire::Config& config, const NetworkSpec& network,
-                         std::uint32_t clients, Schedule schedule)
-    : config_(config), network_(network), clients_(clients), schedule_(schedule) {}
-
-Coordinator::~Coordinator() = default;
-
-Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& config,
-                                                       const NetworkSpec& network,
-                                                       std::uint32_t clients, std::int64_t now_ms) {
-  if (clients == 0) return Error{Errc::kInvalid, "the run has no clients"};
-  auto schedule = Schedule::make(config);
-  if (!schedule) return schedule.error();
-  auto graph = build_graph(network.model, network.quant);
-  if (!graph) return graph.error();
-  auto strategy = make_strategy(config.server(), graph->param_count);
-  if (!strategy) return strategy.error();
-  std::unique_ptr<Coordinator> c(new Coordinator(config, network, clients, *schedule));
-  c->config_hash_ = config_hash(config);
-  std::memcpy(&c->run_, c->config_hash_.data(), sizeof c->run_);
-  c->graph_ = std::make_unique<Graph>(std::move(*graph));
-  c->state_ = init_model(*c->graph_, config.run().seed());
-  c->strategy_ = std::move(*strategy);
-  c->planner_ =
-      std::make_unique<GridPlanner>(*c->graph_, static_cast<int>(config.codec().uplink_bits()));
-  const UpdateGrid probe = c->planner_->grid(true);
-  if (auto ok = check_grid(probe); !ok) return at("codec.uplink_bits", ok.error());
-  // The first grid, fp32, is the one with the least room.
-  const std::uint64_t goal = std::min(config.round().clients(), clients);
-  const std::uint64_t most = max_total_samples(probe);
-  c->max_samples_ = config.round().max_samples();
-  if (c->max_samples_ == 0) {
-    c->max_samples_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most / goal, 1, 100000));
-  }
-  if (goal * c->max_samples_ > most) {
-    return Error{Errc::kInvalid, "round.max_samples = " + std::to_string(c->max_samples_) + " of " +
-                                     std::to_string(goal) +
-                                     " clients (round.clients): their exact sum has room for " +
-                                     std::to_string(most) + " samples; set round.max_samples to " +
-                                     std::to_string(most / goal) +
-                                     " or less, or lower round.clients"};
-  }
-  c->open_round(now_ms);
-  return c;
-}
-
-std::uint32_t Coordinator::cohort_size(std::uint32_t attempt) const {
-  const std::uint32_t goal = std::min(config_.round().clients(), clients_);
-  const std::uint64_t one = share_of(config_.round().over_selection(), goal);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(one * attempt, clients_));
-}
-
-void Coordinator::open_round(std::int64_t now_ms) {
-  RoundRules rules;
-  rules.run = run_;
-  rules.round = done_ + 1;
-  rules.version = done_;
-  rules.goal = std::min(config_.round().clients(), clients_);
-  rules.quorum = std::clamp(share_of(config_.round().quorum(), rules.goal), 1U, rules.goal);
-  rules.length_ms = std::max<std::int64_t>(1, std::llrint(config_.round().deadline_s() * 1000));
-  rules.max_attempts = kMaxAttempts;
-  cohort_ = choose_cohort(config_.run().seed(), rules.round, clients_, cohort_size(1));
-  round_ = std::make_unique<Round>(rules, cohort_, now_ms);
-  training_ = schedule_.training(rules.round);
-  grid_ = planner_->grid(training_.scale_learning_rate > 0);
-  const bool observes = training_.calibration_samples > 0;
-  aggregator_ = std::make_unique<Aggregator>(grid_, observes ? graph_->steps.size() : 0);
-  inbox_.clear();
-  broadcast_ = encode_broadcast(*graph_, state_, static_cast<int>(config_.codec().downlink_bits()));
-  broadcast_sha256_ = sha256(broadcast_);
-  current_ = {};
-  current_.round = rules.round;
-  current_.phase = schedule_.phase(rules.round);
-  current_.opened_ms = now_ms;
-}
-
-void Coordinator::tick(std::int64_t now_ms) {
-  if (status_ == Status::kRunning) carry_out(round_->step(Ticked{}, now_ms), now_ms);
-}
-
-void Coordinator::carry_out(const std::vector<Action>& actions, std::int64_t now_ms) {
-  for (const Action& action : actions) {
-    if (std::holds_alternative<Commit>(action)) commit(now_ms);
-    if (std::holds_alternative<Extend>(action)) extend();
-    if (std::holds_alternative<Abandon>(action)) {
-      fail("round " + std::to_string(round_->rules().round) + ": only " +
-           std::to_string(round_->accepted()) + " of the " +
-           std::to_string(round_->rules().quorum) + " updates of a quorum after " +
-           std::to_string(kMaxAttempts) +
-           " deadlines; raise round.deadline_s or round.over_selection, or lower round.quorum");
-    }
-  }
-}
-
-void Coordinator::extend() {
-  cohort_ = choose_cohort(config_.run().seed(), round_->rules().round, clients_,
-                          cohort_size(round_->attempt()));
-  round_->invite(cohort_);
-}
-
-void Coordinator::commit(std::int64_t now_ms) {
-  const Aggregate sum = std::move(*aggregator_).report();
-  apply_mean(*graph_, *strategy_, mean_update(sum), state_.params);
-  planner_->learn(sum);
-  if (current_.phase == Phase::kObserve) calibrate(*graph_, sum.histograms, state_);
-
-  current_.invited = round_->invited();
-  current_.tasked = round_->tasked();
-  current_.aggregated = sum.clients;
-  current_.attempts = round_->attempt();
-  current_.samples_seen = sum.seen;
-  current_.mean_loss = static_cast<double>(sum.loss) * kLossUnit /
-                       static_cast<double>(std::max<std::uint64_t>(sum.seen, 1));
-  const std::uint64_t codes = sent_elements(grid_) * sum.clients;
-  current_.clipped_share =
-      codes == 0 ? 0 : static_cast<double>(sum.clipped) / static_cast<double>(codes);
-  current_.closed_ms = now_ms;
-  last_ = current_;
-  ++done_;
-  if (!std::all_of(state_.params.begin(), state_.params.end(),
-                   [](float v) { return std::isfinite(v); })) {
-    return fail("round " + std::to_string(done_) +
-                ": the model is not finite; lower server.learning_rate or client.learning_rate");
-  }
-  if (done_ == schedule_.rounds()) {
-    status_ = Status::kFinished;
-    inbox_.clear();
-    return;
-  }
-  previous_ = std::move(round_);
-  open_round(now_ms);
-}
-
-void Coordinator::fail(std::string why) {
-  status_ = Status::kFailed;
-  inbox_.clear();
-  failure_ = std::move(why);
-}
-
 Bytes Coordinator::handle(ClientId who, ByteView request, std::int64_t now_ms) {
   tick(now_ms);
+  state_.attendance.absent.erase(who);
   auto decoded = decode_request(request);
   if (!decoded) return encode_reply(refuse(RefusalCode::kMalformed, decoded.error().what));
   return encode_reply(answer(who, std::move(*decoded), now_ms));
+}
+
+void Coordinator::admit_clients(std::uint32_t clients) {
+  state_.attendance.clients = std::max(state_.attendance.clients, clients);
+}
+
+void Coordinator::bar(ClientId who) { state_.attendance.barred.insert(who); }
+
+void Coordinator::release(ClientId who) {
+  state_.attendance.barred.erase(who);
+  offences_.erase(who);
 }
 
 Reply Coordinator::answer(ClientId who, Request&& request, std::int64_t now_ms) {
   if (const auto* r = std::get_if<CheckIn>(&request)) return answer(who, *r, now_ms);
   if (const auto* r = std::get_if<FetchNetwork>(&request)) return answer(*r);
   if (const auto* r = std::get_if<FetchModel>(&request)) return answer(*r);
-  return answer(who, std::get<UploadUpdate>(std::move(request)), now_ms);
+  if (auto* r = std::get_if<UploadUpdate>(&request)) return answer(who, std::move(*r), now_ms);
+  return refuse(RefusalCode::kMalformed, "certificates are not this run's business");
 }
 
 Reply Coordinator::refuse(RefusalCode code, std::string text) {
   if (text.empty()) text = refusal_text(code);
   return {kSoonMs, Refusal{code, std::move(text)}};
+}
+
+Reply Coordinator::refuse_update(ClientId who, std::uint32_t round, RefusalCode code,
+                                 std::string text) {
+  ++current_.refused;
+  Reply reply = refuse(code, std::move(text));
+  if (surroundings_.observe) {
+    surroundings_.observe(UpdateRefused{who, round, code, std::get<Refusal>(reply.body).text});
+  }
+  if (code == RefusalCode::kInvalidUpdate || code == RefusalCode::kConflict) note_offence(who);
+  return reply;
+}
+
+void Coordinator::note_offence(ClientId who) {
+  if (++offences_[who] != kMaxOffences) return;
+  bar(who);
+  if (surroundings_.observe) surroundings_.observe(ClientQuarantined{who});
 }
 
 Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now_ms) {
@@ -226,6 +103,9 @@ Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now
                       std::to_string(kProtocolVersion) + "; update the client");
   }
   if (status_ != Status::kRunning) return refuse(RefusalCode::kFinished);
+  if (state_.attendance.barred.contains(who)) {
+    return {kLongMs, Refusal{RefusalCode::kQuarantined, refusal_text(RefusalCode::kQuarantined)}};
+  }
   const auto actions = round_->step(CheckedIn{who}, now_ms);
   if (const auto* give = std::get_if<GiveTask>(&actions.back())) {
     return {0, task_for(who, give->deadline_ms)};
@@ -235,10 +115,10 @@ Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now
 
 Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
   Task task;
-  task.run = run_;
+  task.run = state_.run;
   task.round = round_->rules().round;
   task.version = round_->rules().version;
-  task.config_hash = config_hash_;
+  task.config_hash = state_.config_hash;
   task.model_sha256 = broadcast_sha256_;
   task.model_size = broadcast_.size();
   task.phase = current_.phase;
@@ -247,11 +127,12 @@ Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
   task.deadline_ms = static_cast<std::uint64_t>(deadline_ms);
   task.training = training_;
   for (const TensorGrid& g : grid_) task.grid.push_back({g.bits, g.step});
+  if (surroundings_.sign) task.manifest = surroundings_.sign(task);
   return task;
 }
 
 Reply Coordinator::answer(const FetchNetwork& request) const {
-  if (request.run != run_) {
+  if (request.run != state_.run) {
     return {kSoonMs, Refusal{RefusalCode::kWrongRun, refusal_text(RefusalCode::kWrongRun)}};
   }
   return {0, network_};
@@ -260,7 +141,7 @@ Reply Coordinator::answer(const FetchNetwork& request) const {
 Reply Coordinator::answer(const FetchModel& request) const {
   const auto chunks =
       static_cast<std::uint32_t>((broadcast_.size() + kChunkBytes - 1) / kChunkBytes);
-  if (request.run != run_ || status_ != Status::kRunning ||
+  if (request.run != state_.run || status_ != Status::kRunning ||
       request.version != round_->rules().version || request.chunk >= chunks) {
     return {kSoonMs,
             Refusal{RefusalCode::kUnknownModel, "that model is not kept here; check in again"}};
@@ -298,31 +179,41 @@ Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
   const Uploaded event{who, request.run, request.round, request.version, request.sha256};
   const auto ack = [&](std::uint64_t received, bool complete) {
-    return Reply{complete ? kSoonMs : 0, Ack{event.run, event.round, received, complete}};
+    const std::uint32_t wait =
+        complete && status_ == Status::kRunning ? round_->retry_ms(who, now_ms) : 0;
+    return Reply{wait, Ack{event.run, event.round, received, complete}};
   };
+  if (state_.attendance.barred.contains(who)) {
+    return refuse_update(who, event.round, RefusalCode::kQuarantined);
+  }
   const bool to_previous = previous_ != nullptr && request.round == previous_->rules().round;
   const Action verdict = (to_previous ? *previous_ : *round_).judge(event);
   if (std::holds_alternative<AckAgain>(verdict)) return ack(request.payload_size, true);
   if (const auto* no = std::get_if<Refuse>(&verdict)) {
-    ++current_.refused;
-    return refuse(no->code);
+    return refuse_update(who, event.round, no->code);
   }
-  const Bytes stats_bytes = request.stats;
+  Bytes stats_bytes = request.stats;
   auto progress = inbox_.add(who, std::move(request), payload_size(grid_));
   if (progress && !progress->whole) return ack(progress->received, false);
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
   Result<void> ok = stats ? check_stats(*stats) : stats.error();
   if (ok) ok = aggregator_->check(progress->payload, *stats);
-  if (!ok) {
-    ++current_.refused;
-    return refuse(RefusalCode::kInvalidUpdate, ok.error().what);
+  if (!ok) return refuse_update(who, event.round, RefusalCode::kInvalidUpdate, ok.error().what);
+  AcceptedUpdate update{who,          event.round, event.version,
+                        event.sha256, std::move(progress->payload), std::move(stats_bytes)};
+  if (surroundings_.journal != nullptr) {
+    if (auto added = surroundings_.journal->add(update); !added) {
+      return refuse(RefusalCode::kBusy, "the update cannot be stored now: " + added.error().what);
+    }
   }
   const auto actions = round_->step(event, now_ms);
   FEDQAT_CHECK(std::holds_alternative<Accept>(actions.front()));  // tick() met the deadline
-  aggregator_->accumulate(progress->payload, *stats);
-  const Reply reply = ack(progress->received, true);
+  aggregator_->accumulate(update.payload, *stats);
+  if (surroundings_.observe) {
+    surroundings_.observe(UpdateAccepted{who, event.round, event.sha256});
+  }
   carry_out(actions, now_ms);
-  return reply;
+  return ack(progress->received, true);
 }
 
 }  // namespace fedqat

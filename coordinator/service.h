@@ -2,8 +2,11 @@
 // The deployed program and the simulator run this same class.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
+#include <string>
+#include <variant>
 
 #include "common/nn/model_state.h"
 #include "common/nn/packed_model.h"
@@ -12,25 +15,41 @@
 #include "coordinator/aggregator.h"
 #include "coordinator/grid_planner.h"
 #include "coordinator/inbox.h"
+#include "coordinator/journal.h"
 #include "coordinator/round.h"
+#include "coordinator/run_state.h"
 #include "coordinator/schedule.h"
 #include "coordinator/strategy.h"
 
 namespace fedqat {
 
-struct RoundSummary {
+// What happened, for logs, metrics and the audit log. Not durable before the journal's next sync().
+struct UpdateAccepted {
+  ClientId who = 0;
   std::uint32_t round = 0;
-  Phase phase = Phase::kFloat;
-  std::uint32_t invited = 0;     // clients of the cohort, extensions included
-  std::uint32_t tasked = 0;      // of these, took the task
-  std::uint32_t aggregated = 0;  // of these, are in the sum
-  std::uint32_t refused = 0;     // uploads refused
-  std::uint32_t attempts = 1;
-  std::uint64_t samples_seen = 0;  // by the aggregated clients, epochs included
-  double mean_loss = 0;            // over samples_seen
-  double clipped_share = 0;        // of the codes sent
-  std::int64_t opened_ms = 0;
-  std::int64_t closed_ms = 0;
+  Digest sha256{};
+};
+struct UpdateRefused {
+  ClientId who = 0;
+  std::uint32_t round = 0;  // that the update names
+  RefusalCode code = RefusalCode::kMalformed;
+  std::string text;
+};
+struct ClientQuarantined {
+  ClientId who = 0;
+};
+struct RoundClosed {
+  RoundSummary summary;
+};
+using CoordinatorEvent =
+    std::variant<UpdateAccepted, UpdateRefused, ClientQuarantined, RoundClosed>;
+
+// What a deployment adds; the simulator leaves all of it out.
+struct Surroundings {
+  Journal* journal = nullptr;  // must outlive the coordinator
+  // The signed manifest of a task's model.
+  std::function<Bytes(const Task&)> sign = {};
+  std::function<void(const CoordinatorEvent&)> observe = {};
 };
 
 // Not thread-safe: one event loop owns it.
@@ -38,24 +57,36 @@ class Coordinator {
  public:
   enum class Status { kRunning, kFinished, kFailed };
 
-  // Opens round 1. clients: how many take part in the run. kInvalid: config or network.
+  // Opens round 1, or goes on where the journal ends: inside the round, with every update that was
+  // accepted. clients: how many take part in the run. kInvalid: config, network, or a journal of
+  // another run; codes of Journal.
   static Result<std::unique_ptr<Coordinator>> make(const wire::Config& config,
                                                    const NetworkSpec& network,
-                                                   std::uint32_t clients, std::int64_t now_ms);
+                                                   std::uint32_t clients, std::int64_t now_ms,
+                                                   Surroundings surroundings = {});
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
 
-  // `who` is known from the connection, never from the request. Any bytes get a reply frame.
+  // `who` is known from the connection, never from the request. Any bytes get a reply frame. With
+  // a journal, no reply may be sent before a sync() of the journal that follows it.
   Bytes handle(ClientId who, ByteView request, std::int64_t now_ms);
   // Meets deadlines; to be called at deadline_ms() at the latest.
   void tick(std::int64_t now_ms);
 
+  // From the next round on. More clients than now, never fewer.
+  void admit_clients(std::uint32_t clients);
+  // Never asked again; revoked devices. Its updates that are counted stay.
+  void bar(ClientId who);
+  void release(ClientId who);  // from quarantine
+
   Status status() const { return status_; }
   const std::string& failure() const { return failure_; }  // when kFailed: what and the remedy
-  std::uint32_t rounds_done() const { return done_; }
+  std::uint32_t rounds_done() const { return state_.rounds_done; }
   std::uint32_t rounds() const { return schedule_.rounds(); }
-  const RoundSummary& last_round() const { return last_; }  // of round rounds_done()
+  const RoundSummary& last_round() const { return state_.last; }  // of round rounds_done()
+  const Attendance& attendance() const { return state_.attendance; }
+  std::uint64_t run() const { return state_.run; }
 
   // The open round.
   std::span<const ClientId> cohort() const { return cohort_; }
@@ -69,43 +100,52 @@ class Coordinator {
 
   const Graph& graph() const { return *graph_; }
   const NetworkSpec& network() const { return network_; }
-  const ModelState& state() const { return state_; }  // after rounds_done() rounds
+  const ModelState& state() const { return state_.model; }  // after rounds_done() rounds
 
  private:
-  Coordinator(const wire::Config& config, const NetworkSpec& network, std::uint32_t clients,
-              Schedule schedule);
+  Coordinator(const wire::Config& config, const NetworkSpec& network, Schedule schedule);
 
+  // service_rounds.cc
+  Result<void> begin(std::uint32_t clients, std::int64_t now_ms);
+  Result<void> resume(Recovered&& recovered, std::int64_t now_ms);
+  Result<void> restore(RunState&& state);
+  Result<void> write_checkpoint();
+  Result<void> limit_samples();
+  RoundRules rules() const;
   void open_round(std::int64_t now_ms);
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
   void commit(std::int64_t now_ms);
   void fail(std::string why);
+  std::uint32_t goal() const;
+  std::uint32_t cohort_size(std::uint32_t attempt) const;
+
+  // service.cc
   Reply answer(ClientId who, Request&& request, std::int64_t now_ms);
   Reply answer(ClientId who, const CheckIn& request, std::int64_t now_ms);
   Reply answer(const FetchNetwork& request) const;
   Reply answer(const FetchModel& request) const;
   Reply answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms);
   Reply refuse(RefusalCode code, std::string text = {});
+  Reply refuse_update(ClientId who, std::uint32_t round, RefusalCode code, std::string text = {});
+  void note_offence(ClientId who);
   Result<void> check_stats(const UpdateStats& stats) const;
   Task task_for(ClientId who, std::int64_t deadline_ms) const;
-  std::uint32_t cohort_size(std::uint32_t attempt) const;
 
   wire::Config config_;
   NetworkSpec network_;
-  std::uint32_t clients_;
   Schedule schedule_;
-  Digest config_hash_{};
-  std::uint64_t run_ = 0;
+  Surroundings surroundings_;
   std::uint32_t max_samples_ = 0;
+  std::uint64_t most_clients_ = ~std::uint64_t{0};  // of a round, with so many samples each
   std::unique_ptr<Graph> graph_;  // fixed address: others point at it
-  ModelState state_;
+  RunState state_;                // strategy and ranges only while it is written down
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<GridPlanner> planner_;
 
   Status status_ = Status::kRunning;
   std::string failure_;
-  std::uint32_t done_ = 0;
-  RoundSummary last_;
+  std::map<ClientId, std::uint32_t> offences_;
   RoundSummary current_;
 
   // Of the open round:

@@ -66,14 +66,17 @@ void VirtualWorld::invite() {
   for (const auto& [at, job] : uploads_) working.insert(at.second);
   for (const auto& [at, nothing] : check_ins_) working.insert(at.second);
   const std::uint32_t round = coordinator_.rounds_done() + 1;
-  for (const ClientId who : coordinator_.cohort()) {
-    if (working.contains(who)) continue;
+  const auto call = [&](ClientId who) {
+    if (working.contains(who)) return;
     std::int64_t at = clock_.now_ms() + scenario_.check_in_ms(round, who);
     if (const auto busy = busy_until_.find(who); busy != busy_until_.end()) {
       at = std::max(at, busy->second);
     }
     check_ins_.emplace(At{at, who}, std::monostate{});
-  }
+  };
+  for (const ClientId who : coordinator_.cohort()) call(who);
+  // Who dropped out is back, and says so: it is counted on again in the rounds to come.
+  for (const ClientId who : coordinator_.attendance().absent) call(who);
 }
 
 // The next event before the deadline; false if there is none.

@@ -3,6 +3,8 @@
 // What depends on the network (number of tensors, payload size) is for the receiver to check.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +28,8 @@ inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a r
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
 inline constexpr std::uint64_t kMaxBinCount = 1ULL << 40;  // of a histogram: merging 2^20 is safe
 inline constexpr std::size_t kMaxTensors = 1U << 16;       // and steps
+inline constexpr std::size_t kMaxManifest = 1024;
+inline constexpr std::size_t kMaxPem = 16384;               // of certificates and requests for one
 inline constexpr double kLossUnit = 0x1p-20;               // of UpdateStats::loss
 
 // On the wire: never renumbered.
@@ -81,7 +85,17 @@ struct UploadUpdate {
   bool last() const { return offset + data.size() == payload_size; }
 };
 
-using Request = std::variant<CheckIn, FetchNetwork, FetchModel, UploadUpdate>;
+// Only on the enrolment port.
+struct Enroll {
+  std::array<std::byte, 16> secret{};  // EnrollmentToken (common/wire/enrollment.h)
+  Bytes csr_pem;                       // <= kMaxPem
+};
+
+struct Renew {
+  Bytes csr_pem;  // <= kMaxPem
+};
+
+using Request = std::variant<CheckIn, FetchNetwork, FetchModel, UploadUpdate, Enroll, Renew>;
 Bytes encode_request(const Request& request);  // a whole frame
 Result<Request> decode_request(ByteView frame);
 
@@ -118,6 +132,7 @@ struct Task {
   std::uint64_t deadline_ms = 0;  // from the reply on
   LocalTraining training;
   std::vector<GridSpec> grid;
+  Bytes manifest;  // signed (common/wire/manifest.h), <= kMaxManifest; empty in the simulator
 };
 
 struct RetryLater {};
@@ -135,6 +150,8 @@ struct Ack {
   std::uint32_t round = 0;
   std::uint64_t received = 0;
   bool complete = false;
+
+  bool operator==(const Ack&) const = default;
 };
 
 // On the wire: never renumbered.
@@ -150,6 +167,10 @@ enum class RefusalCode : std::uint8_t {
   kInvalidUpdate = 9,  // shapes, ranges, hash
   kUnknownModel = 10,  // version or chunk that is not kept
   kFinished = 11,      // the run is over
+  kBusy = 12,          // nothing is wrong; the same again after retry_after_ms
+  kUnknownDevice = 13, // the device was revoked, or is not of this coordinator
+  kQuarantined = 14,   // too many invalid updates of this device in this run
+  kBadToken = 15,      // unknown, used or expired
 };
 std::string_view refusal_name(RefusalCode code);
 
@@ -158,7 +179,15 @@ struct Refusal {
   std::string text;
 };
 
-using ReplyBody = std::variant<Task, RetryLater, NetworkSpec, ModelChunk, Ack, Refusal>;
+struct Enrolled {
+  std::string name;
+  std::uint32_t number = 0;
+  Bytes certificate_pem;
+  Bytes authorities_pem;
+  Bytes manifest_key;  // 32 bytes, Ed25519
+};
+
+using ReplyBody = std::variant<Task, RetryLater, NetworkSpec, ModelChunk, Ack, Refusal, Enrolled>;
 struct Reply {
   std::uint32_t retry_after_ms = 0;
   ReplyBody body = RetryLater{};

@@ -37,6 +37,7 @@ void put(const Task& m, wire::Reply& out) {
     q.set_bits(static_cast<std::uint32_t>(g.bits));
     q.set_step(g.step);
   }
+  p.set_manifest(text_of(m.manifest));
 }
 void put(const RetryLater&, wire::Reply& out) { out.mutable_retry_later(); }
 void put(const NetworkSpec& m, wire::Reply& out) { to_proto(m, *out.mutable_network()); }
@@ -59,6 +60,15 @@ void put(const Refusal& m, wire::Reply& out) {
   auto& p = *out.mutable_refusal();
   p.set_code(static_cast<std::uint32_t>(m.code));
   p.set_text(m.text.substr(0, kMaxText));
+}
+
+void put(const Enrolled& m, wire::Reply& out) {
+  auto& p = *out.mutable_enrolled();
+  p.set_name(m.name);
+  p.set_number(m.number);
+  p.set_certificate(text_of(m.certificate_pem));
+  p.set_authorities(text_of(m.authorities_pem));
+  p.set_manifest_key(text_of(m.manifest_key));
 }
 
 Result<LocalTraining> take_training(const wire::TaskProto& p) {
@@ -91,6 +101,7 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
   if (static_cast<std::size_t>(p.grid_size()) > kMaxTensors) {
     return bad_field("task.grid", "has too many tensors");
   }
+  if (p.manifest().size() > kMaxManifest) return bad_field("task.manifest", "is too big");
   const auto training = take_training(p);
   if (!training) return training.error();
   Task task{p.run(),
@@ -104,7 +115,8 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
             p.seed(),
             p.deadline_ms(),
             *training,
-            {}};
+            {},
+            bytes_of(p.manifest())};
   for (const auto& g : p.grid()) {
     if (g.bits() > kFloatUpdateBits) return bad_field("task.grid.bits", "is out of range");
     const GridSpec spec{static_cast<int>(g.bits()), g.step()};
@@ -126,11 +138,21 @@ Result<ReplyBody> take(const wire::ModelChunkProto& p) {
 }
 
 Result<ReplyBody> take(const wire::RefusalProto& p) {
-  if (p.code() < 1 || p.code() > static_cast<std::uint32_t>(RefusalCode::kFinished)) {
+  if (p.code() < 1 || p.code() > static_cast<std::uint32_t>(RefusalCode::kBadToken)) {
     return bad_field("refusal.code", "is unknown");
   }
   if (p.text().size() > kMaxText) return bad_field("refusal.text", "is too long");
   return ReplyBody(Refusal{static_cast<RefusalCode>(p.code()), p.text()});
+}
+
+Result<ReplyBody> take(const wire::EnrolledProto& p) {
+  constexpr std::size_t kMaxName = 64, kKeyBytes = 32;
+  if (p.name().empty() || p.name().size() > kMaxName) return bad_field("enrolled.name", "is empty or too long");
+  if (p.certificate().size() > kMaxPem) return bad_field("enrolled.certificate", "is too big");
+  if (p.authorities().size() > kMaxPem) return bad_field("enrolled.authorities", "is too big");
+  if (p.manifest_key().size() != kKeyBytes) return bad_field("enrolled.manifest_key", "is not 32 bytes");
+  return ReplyBody(Enrolled{p.name(), p.number(), bytes_of(p.certificate()),
+                            bytes_of(p.authorities()), bytes_of(p.manifest_key())});
 }
 
 Result<ReplyBody> take_body(const wire::Reply& p) {
@@ -150,6 +172,8 @@ Result<ReplyBody> take_body(const wire::Reply& p) {
       return ReplyBody(Ack{p.ack().run(), p.ack().round(), p.ack().received(), p.ack().complete()});
     case wire::Reply::kRefusal:
       return take(p.refusal());
+    case wire::Reply::kEnrolled:
+      return take(p.enrolled());
     case wire::Reply::KIND_NOT_SET:
       break;
   }
@@ -198,6 +222,14 @@ std::string_view refusal_name(RefusalCode code) {
       return "unknown model";
     case RefusalCode::kFinished:
       return "finished";
+    case RefusalCode::kBusy:
+      return "busy";
+    case RefusalCode::kUnknownDevice:
+      return "unknown device";
+    case RefusalCode::kQuarantined:
+      return "quarantined";
+    case RefusalCode::kBadToken:
+      return "bad token";
   }
   return "unknown";
 }

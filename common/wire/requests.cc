@@ -46,6 +46,26 @@ void put(const UploadUpdate& m, wire::Request& out) {
   p.set_stats(text_of(m.stats));
 }
 
+void put(const Enroll& m, wire::Request& out) {
+  out.mutable_enroll()->set_secret(text_of(m.secret));
+  out.mutable_enroll()->set_csr(text_of(m.csr_pem));
+}
+void put(const Renew& m, wire::Request& out) { out.mutable_renew()->set_csr(text_of(m.csr_pem)); }
+
+Result<Request> take(const wire::EnrollProto& p) {
+  Enroll m;
+  if (p.secret().size() != m.secret.size()) return bad_field("enroll.secret", "is not 16 bytes");
+  if (p.csr().size() > kMaxPem) return bad_field("enroll.csr", "is too big");
+  std::memcpy(m.secret.data(), p.secret().data(), m.secret.size());
+  m.csr_pem = bytes_of(p.csr());
+  return Request(std::move(m));
+}
+
+Result<Request> take(const wire::RenewProto& p) {
+  if (p.csr().size() > kMaxPem) return bad_field("renew.csr", "is too big");
+  return Request(Renew{bytes_of(p.csr())});
+}
+
 Result<Request> take(const wire::UploadUpdateProto& p) {
   const auto sha256 = digest_of(p.sha256());
   if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
@@ -137,6 +157,10 @@ Result<Request> decode_request(ByteView frame) {
           FetchModel{p.fetch_model().run(), p.fetch_model().version(), p.fetch_model().chunk()});
     case wire::Request::kUploadUpdate:
       return take(p.upload_update());
+    case wire::Request::kEnroll:
+      return take(p.enroll());
+    case wire::Request::kRenew:
+      return take(p.renew());
     case wire::Request::KIND_NOT_SET:
       break;
   }

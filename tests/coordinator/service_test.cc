@@ -1,103 +1,12 @@
 #include "coordinator/service.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 
-#include "common/codec/update_codec.h"
 #include "common/wire/broadcast.h"
-#include "common/wire/model_config.h"
+#include "tests/support/coordinator_play.h"
 
 using namespace fedqat;
-
-namespace {
-
-constexpr std::uint32_t kClients = 6;
-
-wire::Config some_config() {
-  wire::Config c;
-  c.mutable_run()->set_rounds(3);
-  c.mutable_model()->set_name("softmax");
-  c.mutable_quant()->set_warmup_rounds(2);
-  c.mutable_round()->set_clients(2);
-  c.mutable_round()->set_deadline_s(10);
-  return c;
-}
-
-Result<std::unique_ptr<Coordinator>> try_make(const wire::Config& config,
-                                              std::uint32_t clients = kClients) {
-  const auto network = network_from_config(config, {4, 4, 1}, 3, {1.0F / 255, 0});
-  REQUIRE(network);
-  return Coordinator::make(config, *network, clients, 0);
-}
-
-std::unique_ptr<Coordinator> make(const wire::Config& config = some_config(),
-                                  std::uint32_t clients = kClients) {
-  auto c = try_make(config, clients);
-  REQUIRE(c);
-  return std::move(*c);
-}
-
-template <class T>
-T ask(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1) {
-  const auto reply = decode_reply(c.handle(who, encode_request(request), now));
-  REQUIRE(reply);
-  if (const auto* refusal = std::get_if<Refusal>(&reply->body)) UNSCOPED_INFO(refusal->text);
-  REQUIRE(std::holds_alternative<T>(reply->body));
-  return std::get<T>(reply->body);
-}
-
-RefusalCode refused(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1) {
-  return ask<Refusal>(c, who, request, now).code;
-}
-
-// An update of the task that moves every value by v.
-UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
-                        std::uint32_t samples = 10) {
-  UpdateGrid grid;
-  for (std::size_t t = 0; t < task.grid.size(); ++t) {
-    grid.push_back({c.graph().params[t].size, task.grid[t].bits, task.grid[t].step});
-  }
-  const std::vector<float> delta(c.graph().param_count, v);
-  auto encoded = encode_update(grid, delta, Rng({.seed = 1, .client = task.client}));
-  REQUIRE(encoded);
-  UpdateStats stats{samples, samples, 0, encoded->clipped, encoded->max_abs, {}};
-  if (task.training.calibration_samples > 0) stats.histograms.resize(c.graph().steps.size());
-  const std::uint32_t observed = std::min(samples, task.training.calibration_samples);
-  for (std::size_t s = 0; s < stats.histograms.size(); ++s) {
-    const Step& step = c.graph().steps[s];
-    std::vector<float> values(step.requantizes() ? observed * step.out.size() : 0, 0.5F);
-    if (!values.empty()) values.back() = -1;
-    stats.histograms[s].add(values);
-  }
-  UploadUpdate u{task.run, task.round,       task.version,       {}, encoded->payload.size(),
-                 0,        encoded->payload, encode_stats(stats)};
-  u.sha256 = update_digest(u.data, u.stats);
-  return u;
-}
-
-// The update with other statistics.
-template <class Change>
-UploadUpdate with_stats(UploadUpdate u, Change change) {
-  auto stats = decode_stats(u.stats);
-  REQUIRE(stats);
-  change(*stats);
-  u.stats = encode_stats(*stats);
-  u.sha256 = update_digest(u.data, u.stats);
-  return u;
-}
-
-Task task_of(Coordinator& c, ClientId who, std::int64_t now = 1) {
-  return ask<Task>(c, who, CheckIn{}, now);
-}
-
-void finish_round(Coordinator& c) {
-  const std::vector<ClientId> cohort(c.cohort().begin(), c.cohort().end());
-  for (const ClientId who : cohort) {
-    const Task task = task_of(c, who);
-    REQUIRE(ask<Ack>(c, who, update_for(c, task, 0.01F)).complete);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("service: a run goes from warm-up to integers and ends") {
   auto c = make();
@@ -196,14 +105,14 @@ TEST_CASE("service: a repeated upload gets the same answer and counts once, also
   const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
   const Task a = task_of(*c, cohort[0]), b = task_of(*c, cohort[1]);
   const UploadUpdate update = update_for(*c, a, 0.5F);
-  const auto first = c->handle(cohort[0], encode_request(update), 1);
-  REQUIRE(c->handle(cohort[0], encode_request(update), 2) == first);
+  const auto first = ask<Ack>(*c, cohort[0], update);
+  REQUIRE(ask<Ack>(*c, cohort[0], update, 2) == first);
   REQUIRE(c->rounds_done() == 0);
   REQUIRE(refused(*c, cohort[0], update_for(*c, a, 0.25F)) == RefusalCode::kConflict);
   ask<Ack>(*c, cohort[1], update_for(*c, b, 0.5F));
   REQUIRE(c->rounds_done() == 1);
   const auto params = c->state().params;
-  REQUIRE(c->handle(cohort[0], encode_request(update), 3) == first);
+  REQUIRE(ask<Ack>(*c, cohort[0], update, 3) == first);
   REQUIRE(c->state().params == params);
 }
 
@@ -310,4 +219,37 @@ TEST_CASE("service: the config's hash leaves out what cannot change the result")
   REQUIRE(config_hash(a) == config_hash(b));
   b.mutable_run()->set_seed(5);
   REQUIRE(config_hash(a) != config_hash(b));
+}
+
+TEST_CASE("service: a client whose updates are invalid is quarantined, and not asked again") {
+  auto c = make();
+  const ClientId who = c->cohort()[0];
+  UploadUpdate bad = update_for(*c, task_of(*c, who), 0.5F);
+  bad.sha256[0] ^= std::byte{1};
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(ask<Refusal>(*c, who, bad).code == RefusalCode::kInvalidUpdate);
+  }
+  REQUIRE(ask<Refusal>(*c, who, bad).code == RefusalCode::kQuarantined);
+  REQUIRE(ask<Refusal>(*c, who, CheckIn{}).code == RefusalCode::kQuarantined);
+  c->tick(c->deadline_ms());
+  for (const ClientId other : c->cohort()) REQUIRE(other != who);
+  c->release(who);
+  REQUIRE(ask<Task>(*c, who, CheckIn{}).round == 1);
+}
+
+TEST_CASE("service: who did not deliver is not counted on until it is heard of") {
+  auto config = some_config();
+  config.mutable_round()->set_over_selection(2);
+  auto c = make(config);
+  const std::vector<ClientId> cohort(c->cohort().begin(), c->cohort().end());
+  REQUIRE(cohort.size() == 4);
+  for (const ClientId who : {cohort[0], cohort[1]}) {
+    ask<Ack>(*c, who, update_for(*c, task_of(*c, who), 0.01F));
+  }
+  REQUIRE(c->rounds_done() == 1);
+  const std::set<ClientId> absent = {cohort[2], cohort[3]};
+  REQUIRE(c->attendance().absent == absent);
+  for (const ClientId who : c->cohort()) REQUIRE_FALSE(absent.contains(who));
+  (void)c->handle(cohort[2], encode_request(CheckIn{}), 2);
+  REQUIRE(c->attendance().absent == std::set<ClientId>{cohort[3]});
 }

@@ -1,0 +1,109 @@
+#include "coordinator/run_state.h"
+
+#include <bit>
+#include <cstring>
+
+#include "common/wire/checkpoint.pb.h"
+#include "common/wire/frame.h"
+#include "common/wire/message_fields.h"
+
+namespace fedqat {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "floats are written as they lie");
+
+std::string floats_text(const std::vector<float>& v) {
+  return text_of(std::as_bytes(std::span<const float>(v)));
+}
+
+std::vector<float> floats_of(const std::string& text) {
+  std::vector<float> v(text.size() / sizeof(float));
+  if (!v.empty()) std::memcpy(v.data(), text.data(), v.size() * sizeof(float));
+  return v;
+}
+
+void put(const RoundSummary& s, wire::RoundSummaryProto& p) {
+  p.set_round(s.round);
+  p.set_phase(static_cast<std::uint32_t>(s.phase));
+  p.set_invited(s.invited);
+  p.set_tasked(s.tasked);
+  p.set_aggregated(s.aggregated);
+  p.set_refused(s.refused);
+  p.set_attempts(s.attempts);
+  p.set_samples_seen(s.samples_seen);
+  p.set_mean_loss(s.mean_loss);
+  p.set_clipped_share(s.clipped_share);
+  p.set_duration_ms(s.duration_ms());
+}
+
+RoundSummary take(const wire::RoundSummaryProto& p) {
+  RoundSummary s;
+  s.round = p.round();
+  s.phase = static_cast<Phase>(p.phase());
+  s.invited = p.invited();
+  s.tasked = p.tasked();
+  s.aggregated = p.aggregated();
+  s.refused = p.refused();
+  s.attempts = p.attempts();
+  s.samples_seen = p.samples_seen();
+  s.mean_loss = p.mean_loss();
+  s.clipped_share = p.clipped_share();
+  s.closed_ms = p.duration_ms();
+  return s;
+}
+
+}  // namespace
+
+Bytes encode_run_state(const RunState& state) {
+  wire::CheckpointProto p;
+  p.set_run(state.run);
+  p.set_config_hash(text_of(state.config_hash));
+  p.set_rounds_done(state.rounds_done);
+  p.set_clients(state.attendance.clients);
+  for (const ClientId c : state.attendance.absent) p.add_absent(c);
+  for (const ClientId c : state.attendance.barred) p.add_barred(c);
+  p.set_params(floats_text(state.model.params));
+  p.set_quantized(state.model.quantized);
+  for (const std::int32_t z : state.model.zero_points) p.add_zero_points(z);
+  p.set_strategy(floats_text(state.strategy));
+  p.set_ranges(floats_text(state.ranges));
+  put(state.last, *p.mutable_last());
+  const Bytes body = serialize(p);
+  const Digest digest = sha256(body);
+  Bytes bytes(digest.size() + body.size());
+  std::memcpy(bytes.data(), digest.data(), digest.size());
+  std::memcpy(bytes.data() + digest.size(), body.data(), body.size());
+  return bytes;
+}
+
+Result<RunState> decode_run_state(ByteView bytes) {
+  const Error corrupt{Errc::kCorrupt, "the checkpoint of the run does not have its SHA-256"};
+  RunState state;
+  Digest digest;
+  if (bytes.size() < digest.size()) return corrupt;
+  std::memcpy(digest.data(), bytes.data(), digest.size());
+  const ByteView body = bytes.subspan(digest.size());
+  if (sha256(body) != digest) return corrupt;
+  wire::CheckpointProto p;
+  if (auto ok = parse(body, p); !ok) return ok.error();
+  const auto config_hash = digest_of(p.config_hash());
+  if (!config_hash || p.params().size() % sizeof(float) != 0 ||
+      p.strategy().size() % sizeof(float) != 0 || p.ranges().size() % sizeof(float) != 0) {
+    return Error{Errc::kCorrupt, "the checkpoint of the run has fields of wrong sizes"};
+  }
+  state.run = p.run();
+  state.config_hash = *config_hash;
+  state.rounds_done = p.rounds_done();
+  state.attendance.clients = p.clients();
+  state.attendance.absent = {p.absent().begin(), p.absent().end()};
+  state.attendance.barred = {p.barred().begin(), p.barred().end()};
+  state.model.params = floats_of(p.params());
+  state.model.quantized = p.quantized();
+  state.model.zero_points = {p.zero_points().begin(), p.zero_points().end()};
+  state.strategy = floats_of(p.strategy());
+  state.ranges = floats_of(p.ranges());
+  state.last = take(p.last());
+  return state;
+}
+
+}  // namespace fedqat
