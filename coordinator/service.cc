@@ -43,6 +43,7 @@ Digest config_hash(const wire::Config& config) {
   wire::Config c = config;
   c.clear_sim();
   c.clear_compare();
+  c.clear_deploy();
   c.mutable_data()->clear_dir();
   return sha256(as_bytes(effective_toml(c)));
 }

@@ -15,7 +15,7 @@
 #include "common/wire/model_file.h"
 #include "common/wire/partition_config.h"
 #include "sim/client_shares.h"
-#include "sim/evaluate.h"
+#include "common/nn/evaluate.h"
 #include "sim/virtual_world.h"
 
 namespace fedqat {

@@ -5,7 +5,7 @@
 #include "common/crypto/sha256.h"
 #include "common/data/digits.h"
 #include "common/wire/model_file.h"
-#include "sim/evaluate.h"
+#include "common/nn/evaluate.h"
 
 using namespace fedqat;
 

@@ -1,4 +1,4 @@
-#include "sim/evaluate.h"
+#include "common/nn/evaluate.h"
 
 #include <algorithm>
 #include <optional>
