@@ -40,6 +40,7 @@ Result<Manifest> open_manifest(ByteView signed_manifest, ByteView public_key) {
   if (signed_manifest.size() > kMaxManifest) return corrupt("is too long");
   wire::SignedManifestProto envelope;
   if (!parse(signed_manifest, envelope)) return corrupt("does not parse");
+  envelope.DiscardUnknownFields();
   if (text_of(serialize(envelope)) != as_text(signed_manifest))
     return corrupt("has fields it should not have");
   if (!ed25519_verify(public_key, to_sign(envelope.manifest()), as_bytes(envelope.signature()))) {
