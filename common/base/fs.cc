@@ -70,8 +70,53 @@ class PosixFs final : public Fs {
   }
 
   Result<void> write_atomic(const stdfs::path& path, ByteView bytes) override {
-    const stdfs::path part = path.string() + ".part";
-    Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    return replace(path, bytes, O_TRUNC, 0644);
+  }
+
+  Result<void> write_private(const stdfs::path& path, ByteView bytes) override {
+    // What an earlier process left may have another mode, or be a link.
+    const stdfs::path part = part_of(path);
+    if (::unlink(part.c_str()) != 0 && errno != ENOENT) return os_error(part, "remove");
+    return replace(path, bytes, O_EXCL | O_NOFOLLOW, 0600);
+  }
+
+  Result<void> remove(const stdfs::path& path) override {
+    if (::unlink(path.c_str()) != 0) {
+      if (errno == ENOENT) return {};
+      return os_error(path, "remove");
+    }
+    return sync_dir(path.parent_path());
+  }
+
+  Result<void> make_dirs(const stdfs::path& dir) override {
+    std::error_code code;
+    stdfs::create_directories(dir, code);
+    if (code) return Error{Errc::kIo, dir.string() + ": cannot make folder: " + code.message()};
+    return {};
+  }
+
+  Result<void> make_private_dir(const stdfs::path& dir) override {
+    if (!dir.parent_path().empty()) {
+      if (auto ok = make_dirs(dir.parent_path()); !ok) return ok;
+    }
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return os_error(dir, "make folder");
+    const Descriptor handle(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (handle.get() < 0) return os_error(dir, "open folder");
+    if (::fchmod(handle.get(), 0700) != 0) return os_error(dir, "keep others out of the folder");
+    return sync_dir(dir.parent_path());
+  }
+
+  bool exists(const stdfs::path& path) override {
+    std::error_code code;
+    return stdfs::exists(path, code);
+  }
+
+ private:
+  static stdfs::path part_of(const stdfs::path& path) { return path.string() + ".part"; }
+
+  static Result<void> replace(const stdfs::path& path, ByteView bytes, int flags, mode_t mode) {
+    const stdfs::path part = part_of(path);
+    Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode));
     if (file.get() < 0) return os_error(part, "create");
     if (auto r = write_synced(file, bytes, part); !r) {
       ::unlink(part.c_str());
@@ -85,19 +130,6 @@ class PosixFs final : public Fs {
     return sync_dir(path.parent_path());
   }
 
-  Result<void> make_dirs(const stdfs::path& dir) override {
-    std::error_code code;
-    stdfs::create_directories(dir, code);
-    if (code) return Error{Errc::kIo, dir.string() + ": cannot make folder: " + code.message()};
-    return {};
-  }
-
-  bool exists(const stdfs::path& path) override {
-    std::error_code code;
-    return stdfs::exists(path, code);
-  }
-
- private:
   static Result<void> write_synced(Descriptor& file, ByteView bytes, const stdfs::path& path) {
     if (auto r = write_all(file.get(), bytes, path); !r) return r;
     if (::fsync(file.get()) != 0) return os_error(path, "sync");

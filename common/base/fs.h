@@ -20,8 +20,14 @@ class Fs {
   // Old content or new, never a mixture, even after a power cut: temporary file, fsync, rename,
   // fsync of the folder. After an error the temporary file is gone. kNotFound: no such folder. kIo.
   virtual Result<void> write_atomic(const std::filesystem::path& path, ByteView bytes) = 0;
+  // The same for secrets: nobody but the owner can ever read the file or its temporary one (0600).
+  virtual Result<void> write_private(const std::filesystem::path& path, ByteView bytes) = 0;
+  // Gone for good when this returns, even after a power cut; no error if it is not there. kIo.
+  virtual Result<void> remove(const std::filesystem::path& path) = 0;
   // Makes the folder and its parents; no error if it is there. kIo.
   virtual Result<void> make_dirs(const std::filesystem::path& dir) = 0;
+  // The same for secrets: the folder itself is the owner's alone (0700), also when it was there.
+  virtual Result<void> make_private_dir(const std::filesystem::path& dir) = 0;
   virtual bool exists(const std::filesystem::path& path) = 0;
 };
 

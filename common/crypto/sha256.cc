@@ -9,6 +9,13 @@ namespace {
 
 EVP_MD_CTX* evp(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
+int digit_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 }  // namespace
 
 // These calls fail only when memory runs out or OpenSSL is built without SHA-256.
@@ -47,6 +54,17 @@ std::string to_hex(std::span<const std::byte> bytes) {
     hex += kDigits[std::to_integer<unsigned>(b & std::byte{15})];
   }
   return hex;
+}
+
+std::optional<Bytes> from_hex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  Bytes bytes(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); ++i) {
+    const int digit = digit_value(hex[i]);
+    if (digit < 0) return std::nullopt;
+    bytes[i / 2] = bytes[i / 2] << 4 | std::byte(digit);
+  }
+  return bytes;
 }
 
 }  // namespace fedqat

@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/base/bytes.h"
 
@@ -30,5 +32,7 @@ Digest sha256(ByteView bytes);
 
 // Two lower-case digits a byte.
 std::string to_hex(std::span<const std::byte> bytes);
+// Nothing for an odd length and for what is no digit; takes both cases.
+std::optional<Bytes> from_hex(std::string_view hex);
 
 }  // namespace fedqat

@@ -1,6 +1,7 @@
 #include "common/base/fs.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -92,4 +93,41 @@ TEST_CASE("fs: a full disk leaves the old content and no temporary file") {
   CHECK_THAT(r.error().what, Catch::Contains("cannot write: "));
   CHECK_FALSE(fs->exists(path.string() + ".part"));
   CHECK(as_text(*fs->read(path)) == "old");
+}
+
+TEST_CASE("fs: secrets are the owner's alone, whatever lies there before") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const auto mode = [](const std::filesystem::path& path) {
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    return info.st_mode & 0777;
+  };
+  const auto folder = dir.path() / "a" / "b";
+  REQUIRE(fs->make_dirs(folder));
+  REQUIRE(fs->make_private_dir(folder));
+  CHECK(mode(folder) == 0700);
+  REQUIRE(fs->make_private_dir(folder / "c"));
+  CHECK(mode(folder / "c") == 0700);
+  const auto key = folder / "key", part = folder / "key.part", trap = folder / "trap";
+  REQUIRE(fs->write_atomic(key, as_bytes("public")));
+  REQUIRE(fs->write_atomic(part, as_bytes("left behind")));
+  REQUIRE(fs->write_private(key, as_bytes("secret")));
+  CHECK(mode(key) == 0600);
+  CHECK(as_text(*fs->read(key)) == "secret");
+  REQUIRE(fs->write_atomic(trap, as_bytes("mine")));
+  std::filesystem::create_symlink(trap, part);
+  REQUIRE(fs->write_private(key, as_bytes("again")));
+  CHECK(as_text(*fs->read(trap)) == "mine");
+  CHECK_FALSE(fs->exists(part));
+}
+
+TEST_CASE("fs: a removed file is gone, and may be removed again") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  REQUIRE(fs->write_atomic(dir.path() / "file", as_bytes("x")));
+  REQUIRE(fs->remove(dir.path() / "file"));
+  CHECK_FALSE(fs->exists(dir.path() / "file"));
+  CHECK(fs->remove(dir.path() / "file"));
+  CHECK_FALSE(fs->remove(dir.path()));
 }
