@@ -1,0 +1,90 @@
+// What the coordinator must not forget, as a dependency: deployments pass a SqliteJournal
+// (coordinator/state/sqlite_journal.h), the simulator and most tests none.
+//
+// An update may be acknowledged, and a model published, only after the sync() that follows its
+// add() or commit_round() has returned ok. What load() and replay() return is durable as well.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/crypto/sha256.h"
+
+namespace fedqat {
+
+// What survives of a run between two rounds. A pure value; the journal looks into the first five
+// fields only, the others are bytes to it (docs/formats.md).
+struct Checkpoint {
+  std::uint64_t run = 0;
+  std::uint32_t rounds_done = 0;  // 0: the run has begun
+  std::uint64_t version = 0;      // of the model below
+  std::uint32_t clients = 0;
+  Digest config_hash{};
+  std::vector<std::uint32_t> absent;  // clients
+  Bytes model;
+  Bytes strategy;
+  Bytes planner;
+  Bytes summary;
+
+  bool operator==(const Checkpoint&) const = default;
+};
+
+struct AcceptedUpdate {
+  std::uint32_t client = 0;
+  std::uint32_t round = 0;
+  std::uint64_t version = 0;  // of the model it was trained on
+  Digest sha256{};            // update_digest() of the two below
+  Bytes payload;
+  Bytes stats;
+
+  bool operator==(const AcceptedUpdate&) const = default;
+};
+
+struct KnownUpdate {
+  std::uint32_t client = 0;
+  Digest sha256{};
+
+  bool operator==(const KnownUpdate&) const = default;
+};
+
+struct Recovered {
+  Checkpoint checkpoint;              // the newest
+  std::uint32_t attempt = 1;          // of the open round, rounds_done + 1
+  std::vector<KnownUpdate> previous;  // accepted in round rounds_done, in client order
+};
+
+// Not thread-safe. Errors name the file and the remedy.
+//
+// The open round is that after the newest checkpoint, counting those not yet synced. Everything
+// between two calls of sync() becomes durable together or not at all. After a failed sync() nobody
+// knows what is on the disk: every later call fails, and the process has to start again.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // Empty: nothing was committed yet. kCorrupt, kIo.
+  virtual Result<std::optional<Recovered>> load() = 0;
+  // Calls `each` for every update of the open round, in client order, with its payload verified;
+  // holds one update at a time. Ends at the first error of `each` and returns it. kInvalid: another
+  // round, or called with unsynced updates. kCorrupt, kIo.
+  virtual Result<void> replay(std::uint32_t round,
+                              const std::function<Result<void>(AcceptedUpdate&&)>& each) = 0;
+  // Buffered. kUnavailable: no space; kIo. After an error the update is not in the journal, and
+  // others may follow. kInvalid: not of the open round, or the client's update is there already.
+  virtual Result<void> add(const AcceptedUpdate& update) = 0;
+  // Buffered. The open round was extended: it is in its `attempt`-th attempt now.
+  virtual Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) = 0;
+  // Buffered. The open round is closed: its updates are forgotten, their digests stay until the
+  // next one closes. The first checkpoint may have any number of rounds done. kInvalid: not the
+  // open round.
+  virtual Result<void> commit_round(const Checkpoint& checkpoint) = 0;
+  // Group commit: payloads first, then one transaction. Ok at once when nothing is buffered.
+  virtual Result<void> sync() = 0;
+  // Something is buffered.
+  virtual bool dirty() const = 0;
+};
+
+}  // namespace fedqat
