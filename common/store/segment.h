@@ -1,0 +1,64 @@
+// A preallocated file of checksummed records, for payloads too large for the database. Which
+// records count is written elsewhere (a row with their Location); the rest is space to be used
+// again.
+//
+//   record at `offset`:  magic u32 | length u32 | crc u32 | 0 u32 | payload [length]
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/store/files.h"
+
+namespace fedqat {
+
+// On disk: frozen.
+inline constexpr std::uint32_t kSegmentMagic = 0x47535146;  // "FQSG"
+inline constexpr std::uint64_t kSegmentHeader = 16;
+inline constexpr std::uint64_t kSegmentGrowth = std::uint64_t{64} << 20;
+
+struct Location {
+  std::uint64_t offset = 0;  // of the record
+  std::uint32_t length = 0;  // of the payload
+  std::uint32_t crc = 0;     // CRC-32 of the payload
+  std::uint64_t end() const { return offset + kSegmentHeader + length; }
+};
+
+// Not thread-safe. Errors name the file and the remedy.
+class Segment {
+ public:
+  // growth: how much is preallocated at a time. kIo, kUnavailable.
+  static Result<Segment> open(Files& files, const std::filesystem::path& path,
+                              std::uint64_t growth = kSegmentGrowth);
+
+  // Durable after the next sync() that returns ok. kUnavailable: no space; the segment is then as
+  // before. kInvalid: 4 GiB and more.
+  Result<Location> append(ByteView payload);
+  // Nothing to do: ok at once. A failure is final: every later call fails.
+  Result<void> sync();
+  // kCorrupt: there is no such record, or its bytes have changed.
+  Result<Bytes> read(const Location& location);
+  // The next record goes to `offset`: nothing from there on is needed any more.
+  void reset(std::uint64_t offset) { end_ = offset; }
+  std::uint64_t end() const { return end_; }
+
+ private:
+  Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path path,
+          std::uint64_t capacity, std::uint64_t growth);
+  Result<void> grow(std::uint64_t end);
+  Error broken() const;
+
+  std::unique_ptr<File> file_;
+  Files* files_;
+  std::filesystem::path path_;
+  std::uint64_t capacity_;  // preallocated, and that is durable
+  std::uint64_t growth_;
+  std::uint64_t end_ = 0;
+  bool dirty_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace fedqat
