@@ -48,12 +48,10 @@ Digest config_hash(const wire::Config& config) {
   return sha256(as_bytes(effective_toml(c)));
 }
 
-Bytes Coordinator::handle(ClientId who, ByteView request, std::int64_t now_ms) {
-  tick(now_ms);
-  state_.attendance.absent.erase(who);
-  auto decoded = decode_request(request);
-  if (!decoded) return encode_reply(refuse(RefusalCode::kMalformed, decoded.error().what));
-  return encode_reply(answer(who, std::move(*decoded), now_ms));
+Bytes Coordinator::handle(ClientId who, ByteView frame, std::int64_t now_ms) {
+  auto request = decode_request(frame);
+  if (!request) return encode_reply(refuse(RefusalCode::kMalformed, request.error().what));
+  return encode_reply(handle(who, std::move(*request), now_ms));
 }
 
 void Coordinator::admit_clients(std::uint32_t clients) {
@@ -67,7 +65,9 @@ void Coordinator::release(ClientId who) {
   offences_.erase(who);
 }
 
-Reply Coordinator::answer(ClientId who, Request&& request, std::int64_t now_ms) {
+Reply Coordinator::handle(ClientId who, Request&& request, std::int64_t now_ms) {
+  tick(now_ms);
+  state_.attendance.absent.erase(who);
   if (const auto* r = std::get_if<CheckIn>(&request)) return answer(who, *r, now_ms);
   if (const auto* r = std::get_if<FetchNetwork>(&request)) return answer(*r);
   if (const auto* r = std::get_if<FetchModel>(&request)) return answer(*r);

@@ -70,7 +70,8 @@ class Coordinator {
 
   // `who` is known from the connection, never from the request. Any bytes get a reply frame. With
   // a journal, no reply may be sent before a sync() of the journal that follows it.
-  Bytes handle(ClientId who, ByteView request, std::int64_t now_ms);
+  Bytes handle(ClientId who, ByteView frame, std::int64_t now_ms);
+  Reply handle(ClientId who, Request&& request, std::int64_t now_ms);
   // Meets deadlines; to be called at deadline_ms() at the latest.
   void tick(std::int64_t now_ms);
 
@@ -121,7 +122,6 @@ class Coordinator {
   std::uint32_t cohort_size(std::uint32_t attempt) const;
 
   // service.cc
-  Reply answer(ClientId who, Request&& request, std::int64_t now_ms);
   Reply answer(ClientId who, const CheckIn& request, std::int64_t now_ms);
   Reply answer(const FetchNetwork& request) const;
   Reply answer(const FetchModel& request) const;

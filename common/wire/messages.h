@@ -28,7 +28,6 @@ inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a r
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
 inline constexpr std::uint64_t kMaxBinCount = 1ULL << 40;  // of a histogram: merging 2^20 is safe
 inline constexpr std::size_t kMaxTensors = 1U << 16;       // and steps
-inline constexpr std::size_t kMaxManifest = 1024;
 inline constexpr std::size_t kMaxPem = 16384;               // of certificates and requests for one
 inline constexpr double kLossUnit = 0x1p-20;               // of UpdateStats::loss
 

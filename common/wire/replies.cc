@@ -1,5 +1,6 @@
 #include "common/codec/update_codec.h"
 #include "common/wire/frame.h"
+#include "common/wire/manifest.h"
 #include "common/wire/message_fields.h"
 #include "common/wire/messages.h"
 #include "common/wire/protocol.pb.h"
