@@ -103,19 +103,20 @@ TEST_CASE("state_dir: an enrollment that stops anywhere goes on with the same ke
     ++stops;
     CAPTURE(*stopped);
     StateDir state = f.open();
-    CHECK(state.enrolled() == (*stopped == "client.enrollment.after_profile"));
+    if (*stopped == "client.enrollment.before_profile") CHECK_FALSE(state.enrolled());
+    if (*stopped == "client.enrollment.after_profile") CHECK(state.enrolled());
     if (state.enrolled()) CHECK(state.identity());
     const Digest key = state.key()->public_sha256();
     REQUIRE(state.enroll(f.sign(*state.key()), f.ca, f.profile));
     CHECK(state.identity()->key.public_sha256() == key);
   }
-  CHECK(stops == 7);
+  CHECK(stops == 7 + 4 * 4);  // steps of the enrollment, steps of writing four files
 }
 
 TEST_CASE("state_dir: a second enrollment that stops anywhere never mixes two coordinators") {
   Fixture f;
   const Fixture other;
-  for (int nth = 1; nth <= 5; ++nth) {
+  for (int nth = 1;; ++nth) {
     std::filesystem::remove_all(f.dir);
     {
       StateDir state = f.open();
@@ -123,7 +124,7 @@ TEST_CASE("state_dir: a second enrollment that stops anywhere never mixes two co
       const auto stopped = stop_at(nth, [&] {
         FEDQAT_CHECK(state.enroll(other.sign(*state.key()), other.ca, other.profile));
       });
-      REQUIRE(stopped);
+      if (!stopped) break;
     }
     StateDir state = f.open();
     if (!state.enrolled()) continue;
