@@ -69,9 +69,17 @@ Result<void> LocalTrainer::check(const ModelState& model, const LocalTraining& t
   return {};
 }
 
+bool LocalTrainer::fits(const TrainCheckpoint& c, const LocalTraining& t,
+                        std::size_t samples) const {
+  return c.seen > 0 && std::isfinite(c.loss) && c.epoch < t.epochs && c.next_sample <= samples &&
+         (c.next_sample % t.batch == 0 || c.next_sample == samples) &&
+         c.params.size() == graph_.param_count && c.velocity.size() == graph_.param_count &&
+         c.histograms.size() == (t.calibration_samples > 0 ? graph_.steps.size() : 0);
+}
+
 Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& task,
-                                        const Dataset& data,
-                                        std::span<const std::uint32_t> samples) {
+                                        const Dataset& data, std::span<const std::uint32_t> samples,
+                                        Checkpointer* checkpointer) {
   const LocalTraining& t = task.training;
   if (auto ok = check(model, t, data); !ok) return ok.error();
   if (samples.empty()) {
@@ -80,24 +88,44 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   reserve(data, t.batch);
   network_->load(model);
   sgd_.start(model.params);
+  LocalResult result;
+  TrainCheckpoint place;
+  if (checkpointer != nullptr) {
+    const Digest digest = task_digest(task, data, samples);
+    if (auto kept = checkpointer->resume(digest); kept && fits(*kept, t, samples.size())) {
+      place = std::move(*kept);
+      std::copy(place.params.begin(), place.params.end(), network_->params().begin());
+      sgd_.set_velocity(place.velocity);
+      result = {{}, place.seen, place.loss, place.histograms};
+    }
+    place.task = digest;
+  }
+  const bool resumed = place.seen > 0;
   Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
   std::vector<std::uint32_t> order(samples.begin(), samples.end());
-  LocalResult result;
   for (std::uint32_t epoch = 0; epoch < t.epochs; ++epoch) {
     shuffle(order, rng);
-    if (epoch == 0 && t.calibration_samples > 0) {
+    if (epoch < place.epoch) continue;
+    if (epoch == 0 && t.calibration_samples > 0 && !resumed) {
       const auto some = std::min<std::size_t>(order.size(), t.calibration_samples);
       result.histograms = observe(data, std::span(order).first(some), t.batch);
     }
-    for_each_batch(order, t.batch, [&](std::span<const std::uint32_t> part) {
-      if (!std::isfinite(result.loss)) return;  // diverged
-      gather(data, part);
-      const BatchStats stats =
-          network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()));
-      sgd_.step(t, network_->grads(), network_->params());
-      result.loss += stats.loss;
-      result.seen += part.size();
-    });
+    const std::size_t first = epoch == place.epoch ? place.next_sample : 0;
+    std::size_t done = first;
+    for_each_batch(
+        std::span(order).subspan(first), t.batch, [&](std::span<const std::uint32_t> part) {
+          if (!std::isfinite(result.loss)) return;  // diverged
+          gather(data, part);
+          const BatchStats stats =
+              network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()));
+          sgd_.step(t, network_->grads(), network_->params());
+          result.loss += stats.loss;
+          result.seen += part.size();
+          done += part.size();
+          if (checkpointer != nullptr && std::isfinite(result.loss) && checkpointer->due()) {
+            checkpointer->keep(checkpoint_of(place.task, epoch, done, result));
+          }
+        });
   }
   if (!std::isfinite(result.loss)) {
     return Error{Errc::kInvalid,
@@ -106,6 +134,20 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   }
   result.delta = sgd_.delta(network_->params());
   return result;
+}
+
+TrainCheckpoint LocalTrainer::checkpoint_of(const Digest& task, std::uint32_t epoch,
+                                            std::size_t next_sample,
+                                            const LocalResult& result) const {
+  const std::span<const float> params = network_->params(), velocity = sgd_.velocity();
+  return {task,
+          epoch,
+          next_sample,
+          result.seen,
+          result.loss,
+          {params.begin(), params.end()},
+          {velocity.begin(), velocity.end()},
+          result.histograms};
 }
 
 }  // namespace fedqat

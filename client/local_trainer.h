@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/sgd.h"
+#include "client/train_checkpoint.h"
 #include "common/base/result.h"
 #include "common/data/dataset.h"
 #include "common/nn/network.h"
@@ -29,12 +30,18 @@ class LocalTrainer {
   // samples: indices into data, at least one. The order of every epoch is drawn from (seed, round,
   // client); the last batch of an epoch may be smaller. kInvalid: the loss is not finite; shape or
   // classes of the data are not the network's; no samples; histograms of a quantized model.
+  // With a checkpointer, training goes on where it was kept, and the result is the same.
   Result<LocalResult> train(const ModelState& model, const Task& task, const Dataset& data,
-                            std::span<const std::uint32_t> samples);
+                            std::span<const std::uint32_t> samples,
+                            Checkpointer* checkpointer = nullptr);
 
  private:
   Result<void> check(const ModelState& model, const LocalTraining& training,
                      const Dataset& data) const;
+  bool fits(const TrainCheckpoint& checkpoint, const LocalTraining& training,
+            std::size_t samples) const;
+  TrainCheckpoint checkpoint_of(const Digest& task, std::uint32_t epoch, std::size_t next_sample,
+                                const LocalResult& result) const;
   // Fills the batch buffers with samples of `order`.
   void gather(const Dataset& data, std::span<const std::uint32_t> order);
   void reserve(const Dataset& data, std::uint32_t batch);

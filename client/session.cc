@@ -122,11 +122,12 @@ Result<Bytes> Session::fetch_model(const Task& task) {
 }
 
 Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, const Work& work,
-                                    const Dataset& data, std::span<const std::uint32_t> samples) {
+                                    const Dataset& data, std::span<const std::uint32_t> samples,
+                                    Checkpointer* checkpointer) {
   const Task& task = work.task;
   if (auto ok = check_task(graph, task); !ok) return ok.error();
   if (auto ok = check_model(*work.model, task.phase); !ok) return ok.error();
-  auto local = trainer.train(*work.model, task, data, samples);
+  auto local = trainer.train(*work.model, task, data, samples, checkpointer);
   if (!local) return local.error();
   auto encoded = encode_update(grid_of(graph, task), local->delta,
                                Rng({task.seed, task.round, task.client, Purpose::kUplinkRound}));

@@ -58,7 +58,8 @@ class Session {
   // No I/O; on any thread, with a trainer of its own. kInvalid: training diverged, or the task does
   // not fit the network.
   static Result<SealedUpdate> train(LocalTrainer& trainer, const Graph& graph, const Work& work,
-                                    const Dataset& data, std::span<const std::uint32_t> samples);
+                                    const Dataset& data, std::span<const std::uint32_t> samples,
+                                    Checkpointer* checkpointer = nullptr);
 
  private:
   Result<Bytes> fetch_model(const Task& task);

@@ -38,6 +38,11 @@ void Sgd::start(std::span<const float> anchor) {
   std::fill(velocity_.begin(), velocity_.end(), 0.0F);
 }
 
+void Sgd::set_velocity(std::span<const float> velocity) {
+  FEDQAT_CHECK(velocity.size() == velocity_.size());
+  std::copy(velocity.begin(), velocity.end(), velocity_.begin());
+}
+
 void Sgd::step(const LocalTraining& t, std::span<const float> grads, std::span<float> params) {
   FEDQAT_DCHECK(grads.size() == params.size() && params.size() == anchor_.size());
   for (const ParamTensor& p : graph_.params) {

@@ -22,6 +22,8 @@ class Sgd {
   explicit Sgd(const Graph& graph);  // must outlive this
 
   void start(std::span<const float> anchor);  // v = 0; copies a
+  void set_velocity(std::span<const float> velocity);
+  std::span<const float> velocity() const { return velocity_; }
   void step(const LocalTraining& training, std::span<const float> grads, std::span<float> params);
   // params - a
   std::vector<float> delta(std::span<const float> params) const;

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/base/failpoint.h"
+
 namespace fedqat {
 namespace {
 
@@ -85,6 +87,7 @@ class PosixFs final : public Fs {
       if (errno == ENOENT) return {};
       return os_error(path, "remove");
     }
+    FEDQAT_FAILPOINT("fs.file.after_remove");
     return sync_dir(path.parent_path());
   }
 
@@ -118,20 +121,24 @@ class PosixFs final : public Fs {
     const stdfs::path part = part_of(path);
     Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode));
     if (file.get() < 0) return os_error(part, "create");
+    FEDQAT_FAILPOINT("fs.file.before_write");
     if (auto r = write_synced(file, bytes, part); !r) {
       ::unlink(part.c_str());
       return r;
     }
+    FEDQAT_FAILPOINT("fs.file.before_rename");
     if (::rename(part.c_str(), path.c_str()) != 0) {
       const Error error = os_error(path, "rename into place");
       ::unlink(part.c_str());
       return error;
     }
+    FEDQAT_FAILPOINT("fs.file.after_rename");
     return sync_dir(path.parent_path());
   }
 
   static Result<void> write_synced(Descriptor& file, ByteView bytes, const stdfs::path& path) {
     if (auto r = write_all(file.get(), bytes, path); !r) return r;
+    FEDQAT_FAILPOINT("fs.file.before_sync");
     if (::fsync(file.get()) != 0) return os_error(path, "sync");
     if (file.close() != 0) return os_error(path, "close");
     return {};

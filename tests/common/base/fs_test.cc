@@ -2,11 +2,14 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <string>
 
+#include "common/base/failpoint.h"
 #include "tests/support/temp_dir.h"
 
 using namespace fedqat;
@@ -33,6 +36,25 @@ class FileLimit {
   rlimit before_{};
   void (*handler_)(int);
 };
+
+int g_failpoints_left = 0;
+
+// Does a process that runs run() live to its end, when it is killed at the n-th failpoint?
+template <class Run>
+bool survives(int nth, Run run) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    g_failpoints_left = nth;
+    set_failpoint_handler([](const char*) {
+      if (--g_failpoints_left == 0) ::kill(::getpid(), SIGKILL);
+    });
+    ::_exit(run() ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+  return WIFEXITED(status);
+}
 
 }  // namespace
 
@@ -130,4 +152,27 @@ TEST_CASE("fs: a removed file is gone, and may be removed again") {
   CHECK_FALSE(fs->exists(dir.path() / "file"));
   CHECK(fs->remove(dir.path() / "file"));
   CHECK_FALSE(fs->remove(dir.path()));
+}
+
+TEST_CASE("fs: a process killed at any step leaves the old content or the new") {
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  const auto path = dir.path() / "file";
+  const bool is_private = GENERATE(false, true);
+  const auto write = [&](const char* text) {
+    return bool(is_private ? fs->write_private(path, as_bytes(text))
+                           : fs->write_atomic(path, as_bytes(text)));
+  };
+  int killed = 0, old = 0;
+  for (int nth = 1;; ++nth) {
+    REQUIRE(write("old"));
+    if (survives(nth, [&] { return write("new"); })) break;
+    ++killed;
+    const std::string now(as_text(*fs->read(path)));
+    CHECK((now == "old" || now == "new"));
+    if (now == "old") ++old;
+  }
+  CHECK(killed == 4);
+  CHECK(old == 3);
+  CHECK(as_text(*fs->read(path)) == "new");
 }
