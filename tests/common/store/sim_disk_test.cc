@@ -92,7 +92,8 @@ TEST_CASE("sim disk: the death of the process keeps what was written and ends it
   CHECK(as_text(disk.content("/d/f")) == "abc");
 }
 
-TEST_CASE("sim disk: bytes of a failed sync are gone after a power cut, whatever was synced later") {
+TEST_CASE(
+    "sim disk: bytes of a failed sync are gone after a power cut, whatever was synced later") {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SimDisk disk("sim");
     auto file = disk.open("/d/f").value();

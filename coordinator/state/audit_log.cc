@@ -1,0 +1,301 @@
+#include "coordinator/state/audit_log.h"
+
+#include <time.h>
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
+#include "common/base/fs.h"
+#include "common/crypto/sha256.h"
+
+namespace fedqat {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+constexpr std::size_t kMaxLine = std::size_t{1} << 20;
+constexpr std::size_t kHexDigest = 64;
+constexpr std::string_view kPrev = ",\"prev\":\"";
+constexpr std::string_view kHash = ",\"sha256\":\"";
+constexpr std::string_view kEnd = "\"}";
+constexpr std::string_view kHeadMagic = "fedqat-audit-head 1 ";
+constexpr std::size_t kHeadDigits = 20;
+// All in one sector: a power cut leaves the old one or the new one.
+constexpr std::size_t kHeadSize = kHeadMagic.size() + kHeadDigits + 1 + kHexDigest + 1;
+
+struct Head {
+  std::uint64_t lines = 0;
+  std::string hash = std::string(kHexDigest, '0');
+};
+
+stdfs::path head_path(const stdfs::path& log) { return log.string() + ".head"; }
+
+std::string encode_head(const Head& head) {
+  const std::string digits = std::to_string(head.lines);
+  return std::string(kHeadMagic) + std::string(kHeadDigits - digits.size(), '0') + digits + " " +
+         head.hash + "\n";
+}
+
+// Empty: none was written yet.
+Result<std::optional<Head>> read_head(File& file, const stdfs::path& path) {
+  std::array<std::byte, kHeadSize + 1> bytes{};
+  auto n = file.read_at(0, bytes);
+  if (!n) return n.error();
+  if (*n == 0) return std::optional<Head>();
+  const std::string_view text = as_text(ByteView(bytes).first(*n));
+  Head head;
+  if (text.size() == kHeadSize) {
+    const char* digits = text.data() + kHeadMagic.size();
+    std::from_chars(digits, digits + kHeadDigits, head.lines);
+    head.hash = text.substr(kHeadSize - 1 - kHexDigest, kHexDigest);
+    if (encode_head(head) == text) return std::optional(head);
+  }
+  return Error{Errc::kCorrupt, path.string() +
+                                   ": is damaged, so a cut end of the log would not "
+                                   "be noticed; restore it from a backup"};
+}
+
+// What is wrong with line `number`, or its hash.
+struct Checked {
+  const char* wrong = nullptr;
+  std::string hash;
+};
+Checked check_line(std::string_view line, std::uint64_t number, std::string_view prev) {
+  const std::size_t tail = kHash.size() + kHexDigest + kEnd.size();
+  if (line.size() < tail) return {"is not a line of an audit log", {}};
+  const std::string_view text = line.substr(0, line.size() - tail);
+  const std::string hash = to_hex(sha256(as_bytes(text)));
+  if (line.substr(text.size()) != std::string(kHash) + hash + std::string(kEnd)) {
+    return {"was changed", {}};
+  }
+  if (!text.starts_with("{\"seq\":" + std::to_string(number) + ",")) {
+    return {"has another number: lines were removed, added or moved", {}};
+  }
+  if (!text.ends_with(std::string(kPrev) + std::string(prev) + "\"")) {
+    return {"does not follow the line before it: lines were replaced", {}};
+  }
+  return {nullptr, hash};
+}
+
+struct Scan {
+  std::uint64_t lines = 0;  // whole and in order, from the first
+  std::string hash = std::string(kHexDigest, '0');
+  std::uint64_t end = 0;   // of these lines
+  std::uint64_t size = 0;  // of the file
+  std::string wrong;       // with what follows them; empty: nothing does, or a line without its end
+};
+
+Result<Scan> scan(File& file, const Head& head) {
+  Scan s;
+  std::string buffer;
+  std::size_t begin = 0;  // in buffer, of the next line
+  while (true) {
+    const std::size_t newline = buffer.find('\n', begin);
+    if (newline == std::string::npos) {
+      buffer.erase(0, begin);
+      begin = 0;
+      if (buffer.size() > kMaxLine) {
+        s.wrong = "is too long";
+        break;
+      }
+      const std::size_t had = buffer.size();
+      buffer.resize(had + (std::size_t{64} << 10));
+      auto n = file.read_at(s.size, std::as_writable_bytes(std::span(buffer).subspan(had)));
+      if (!n) return n.error();
+      buffer.resize(had + *n);
+      s.size += *n;
+      if (*n == 0) break;
+      continue;
+    }
+    const auto line = std::string_view(buffer).substr(begin, newline - begin);
+    Checked checked = check_line(line, s.lines + 1, s.hash);
+    if (checked.wrong == nullptr && s.lines + 1 == head.lines && checked.hash != head.hash) {
+      checked.wrong = "is not the one that was synced: the log was replaced";
+    }
+    if (checked.wrong != nullptr) {
+      s.wrong = checked.wrong;
+      break;
+    }
+    ++s.lines;
+    s.hash = checked.hash;
+    s.end += line.size() + 1;
+    begin = newline + 1;
+  }
+  auto size = file.size();
+  if (!size) return size.error();
+  s.size = *size;
+  return s;
+}
+
+Error line_error(const stdfs::path& path, std::uint64_t line, const std::string& what) {
+  return {Errc::kCorrupt, path.string() + ": line " + std::to_string(line) + ": " + what};
+}
+
+// Nothing that was synced is changed or missing.
+Result<void> check_synced(const Scan& s, const Head& head, const stdfs::path& path) {
+  if (s.lines >= head.lines) return {};
+  if (!s.wrong.empty()) return line_error(path, s.lines + 1, s.wrong);
+  return line_error(path, s.lines + 1,
+                    s.end == s.size ? "is missing: the end of the log was cut off; line " +
+                                          std::to_string(head.lines) + " was written"
+                                    : "is cut off");
+}
+
+// How many bytes at the start of `s` make one character of UTF-8; 0: none do.
+std::size_t utf8_length(std::string_view s) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
+  const unsigned char c = byte(0);
+  if (c < 0x80) return 1;
+  const std::size_t n = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+  if (c < 0xC2 || c > 0xF4 || s.size() < n) return 0;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (c == 0xE0 && byte(1) < 0xA0) || (c == 0xF0 && byte(1) < 0x90);
+  const bool surrogate = c == 0xED && byte(1) > 0x9F;
+  const bool too_great = c == 0xF4 && byte(1) > 0x8F;
+  return overlong || surrogate || too_great ? 0 : n;
+}
+
+std::string quoted(std::string_view s) {
+  std::string out = "\"";
+  while (!s.empty()) {
+    const std::size_t n = utf8_length(s);
+    const auto c = static_cast<unsigned char>(s[0]);
+    if (n == 0) {
+      out += "\xEF\xBF\xBD";  // U+FFFD
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += s[0];
+    } else if (c < 0x20 || c == 0x7F) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", c);
+      out += escape.data();
+    } else {
+      out += s.substr(0, n);
+    }
+    s.remove_prefix(n == 0 ? 1 : n);
+  }
+  return out + "\"";
+}
+
+std::string time_text(std::int64_t now_s) {
+  const time_t t = now_s;
+  tm parts{};
+  std::array<char, 40> text{};
+  if (::gmtime_r(&t, &parts) == nullptr ||
+      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
+    return std::to_string(now_s);
+  }
+  return text.data();
+}
+
+}  // namespace
+
+Result<AuditLog> AuditLog::open(const stdfs::path& path, std::int64_t now_s, Files* files) {
+  Files& on = files == nullptr ? posix_files() : *files;
+  AuditLog log;
+  log.path_ = path;
+  auto file = on.open(path);
+  if (!file) return file.error();
+  log.log_ = *std::move(file);
+  file = on.open(head_path(path));
+  if (!file) return file.error();
+  log.head_ = *std::move(file);
+  auto size = log.log_->size();
+  if (!size) return size.error();
+  auto head = read_head(*log.head_, head_path(path));
+  // A log without lines has a new head written, whatever became of the old one in a power cut.
+  if (!head && *size > 0) return head.error();
+  if (head && !*head && *size > 0) {
+    return Error{Errc::kCorrupt, head_path(path).string() +
+                                     ": is missing, so a cut end of the log "
+                                     "would not be noticed; restore it"};
+  }
+  const Head known = head && *head ? **head : Head{};
+  auto s = scan(*log.log_, known);
+  if (!s) return s.error();
+  if (auto r = check_synced(*s, known, path); !r) return r.error();
+  log.lines_ = s->lines;
+  log.end_ = s->end;
+  log.last_hex_ = s->hash;
+  if (s->end < s->size) {
+    if (auto r = log.log_->truncate(s->end); !r) return r.error();
+    const auto cut = static_cast<std::int64_t>(s->size - s->end);
+    if (auto r = log.append(now_s, "audit_repaired", {{"cut_bytes", cut}}); !r) return r.error();
+  }
+  // What a killed process left may not be synced yet.
+  log.unsynced_ = true;
+  if (auto r = log.sync(); !r) return r.error();
+  if (auto r = on.sync_dir(path.parent_path()); !r) return r.error();
+  return log;
+}
+
+Result<void> AuditLog::append(std::int64_t now_s, std::string_view event,
+                              std::initializer_list<AuditField> fields) {
+  if (auto r = usable(); !r) return r;
+  std::string text = "{\"seq\":" + std::to_string(lines_ + 1) + ",\"time\":\"" + time_text(now_s) +
+                     "\",\"event\":" + quoted(event);
+  for (const AuditField& field : fields) {
+    text += "," + quoted(field.key) + ":";
+    const auto* number = std::get_if<std::int64_t>(&field.value);
+    text += number != nullptr ? std::to_string(*number)
+                              : quoted(std::get<std::string_view>(field.value));
+  }
+  text += std::string(kPrev) + last_hex_ + "\"";
+  std::string hash = to_hex(sha256(as_bytes(text)));
+  text += std::string(kHash) + hash + std::string(kEnd);
+  if (text.size() > kMaxLine) {
+    return Error{Errc::kInvalid, path_.string() + ": a line takes at most 1 MiB"};
+  }
+  buffer_ += text + "\n";
+  last_hex_ = std::move(hash);
+  ++lines_;
+  unsynced_ = true;
+  return {};
+}
+
+Result<void> AuditLog::usable() const {
+  if (!broken_) return {};
+  return Error{Errc::kIo, path_.string() +
+                              ": an earlier sync failed; check the disk, then start "
+                              "again"};
+}
+
+Result<void> AuditLog::sync() {
+  if (auto r = usable(); !r) return r;
+  if (!unsynced_) return {};
+  // May be tried again: the bytes go to the same place.
+  if (auto r = log_->write_at(end_, as_bytes(buffer_)); !r) return r;
+  broken_ = true;  // until everything has worked
+  if (auto r = log_->sync(); !r) return r;
+  const std::string head = encode_head({lines_, last_hex_});
+  if (auto r = head_->write_at(0, as_bytes(head)); !r) return r;
+  if (auto r = head_->sync(); !r) return r;
+  broken_ = false;
+  end_ += buffer_.size();
+  buffer_.clear();
+  unsynced_ = false;
+  return {};
+}
+
+Result<std::uint64_t> AuditLog::verify(const stdfs::path& path, Files* files) {
+  Files& on = files == nullptr ? posix_files() : *files;
+  // The head first: a server that writes meanwhile is ahead of it.
+  auto head_file = on.open_existing(head_path(path));
+  if (!head_file) return head_file.error();
+  auto head = read_head(**head_file, head_path(path));
+  if (!head) return head.error();
+  auto file = on.open_existing(path);
+  if (!file) return file.error();
+  const Head known = head->value_or(Head{});
+  auto s = scan(**file, known);
+  if (!s) return s.error();
+  if (auto r = check_synced(*s, known, path); !r) return r.error();
+  if (!s->wrong.empty()) return line_error(path, s->lines + 1, s->wrong);
+  return s->lines;
+}
+
+}  // namespace fedqat
