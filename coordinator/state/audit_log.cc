@@ -22,36 +22,49 @@ constexpr std::string_view kHash = ",\"sha256\":\"";
 constexpr std::string_view kEnd = "\"}";
 constexpr std::string_view kHeadMagic = "fedqat-audit-head 1 ";
 constexpr std::size_t kHeadDigits = 20;
-// All in one sector: a power cut leaves the old one or the new one.
-constexpr std::size_t kHeadSize = kHeadMagic.size() + kHeadDigits + 1 + kHexDigest + 1;
+constexpr std::size_t kHeadCheck = 16;
+// "<magic><lines> <hash> <check>\n": check is the start of the SHA-256 of what is before it.
+constexpr std::size_t kHeadSize =
+    kHeadMagic.size() + kHeadDigits + 1 + kHexDigest + 1 + kHeadCheck + 1;
+// Written in turn, so that a write that fails or tears leaves the one before it. Sectors apart.
+constexpr std::array<std::uint64_t, 2> kHeadSlots = {0, 4096};
 
 struct Head {
   std::uint64_t lines = 0;
   std::string hash = std::string(kHexDigest, '0');
+  int next_slot = 0;
 };
 
 stdfs::path head_path(const stdfs::path& log) { return log.string() + ".head"; }
 
-std::string encode_head(const Head& head) {
-  const std::string digits = std::to_string(head.lines);
-  return std::string(kHeadMagic) + std::string(kHeadDigits - digits.size(), '0') + digits + " " +
-         head.hash + "\n";
+std::string encode_head(std::uint64_t lines, std::string_view hash) {
+  const std::string digits = std::to_string(lines);
+  std::string text(kHeadMagic);
+  text += std::string(kHeadDigits - digits.size(), '0') + digits + " ";
+  text += hash;
+  text += " ";
+  return text + to_hex(sha256(as_bytes(text))).substr(0, kHeadCheck) + "\n";
 }
 
-// Empty: none was written yet.
+// The newer of the two. Empty: none was written yet.
 Result<std::optional<Head>> read_head(File& file, const stdfs::path& path) {
-  std::array<std::byte, kHeadSize + 1> bytes{};
-  auto n = file.read_at(0, bytes);
-  if (!n) return n.error();
-  if (*n == 0) return std::optional<Head>();
-  const std::string_view text = as_text(ByteView(bytes).first(*n));
-  Head head;
-  if (text.size() == kHeadSize) {
+  std::optional<Head> newest;
+  bool empty = true;
+  for (std::size_t slot = 0; slot < kHeadSlots.size(); ++slot) {
+    std::array<std::byte, kHeadSize> bytes{};
+    auto n = file.read_at(kHeadSlots[slot], bytes);
+    if (!n) return n.error();
+    if (*n > 0) empty = false;
+    const std::string_view text = as_text(bytes);
+    Head head;
     const char* digits = text.data() + kHeadMagic.size();
     std::from_chars(digits, digits + kHeadDigits, head.lines);
-    head.hash = text.substr(kHeadSize - 1 - kHexDigest, kHexDigest);
-    if (encode_head(head) == text) return std::optional(head);
+    head.hash = text.substr(kHeadMagic.size() + kHeadDigits + 1, kHexDigest);
+    head.next_slot = 1 - static_cast<int>(slot);
+    if (encode_head(head.lines, head.hash) != text) continue;
+    if (!newest || head.lines >= newest->lines) newest = head;
   }
+  if (newest || empty) return newest;
   return Error{Errc::kCorrupt, path.string() +
                                    ": is damaged, so a cut end of the log would not "
                                    "be noticed; restore it from a backup"};
@@ -82,9 +95,10 @@ Checked check_line(std::string_view line, std::uint64_t number, std::string_view
 struct Scan {
   std::uint64_t lines = 0;  // whole and in order, from the first
   std::string hash = std::string(kHexDigest, '0');
-  std::uint64_t end = 0;   // of these lines
-  std::uint64_t size = 0;  // of the file
-  std::string wrong;       // with what follows them; empty: nothing does, or a line without its end
+  std::uint64_t end = 0;       // of these lines
+  std::uint64_t head_end = 0;  // of those that the head counts
+  std::uint64_t size = 0;      // of the file
+  std::string wrong;  // with what follows them; empty: nothing does, or a line without its end
 };
 
 Result<Scan> scan(File& file, const Head& head) {
@@ -121,6 +135,7 @@ Result<Scan> scan(File& file, const Head& head) {
     ++s.lines;
     s.hash = checked.hash;
     s.end += line.size() + 1;
+    if (s.lines == head.lines) s.head_end = s.end;
     begin = newline + 1;
   }
   auto size = file.size();
@@ -141,6 +156,13 @@ Result<void> check_synced(const Scan& s, const Head& head, const stdfs::path& pa
                     s.end == s.size ? "is missing: the end of the log was cut off; line " +
                                           std::to_string(head.lines) + " was written"
                                     : "is cut off");
+}
+
+Result<void> rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
+  Bytes bytes(end - begin);
+  auto n = file.read_at(begin, bytes);
+  if (!n) return n.error();
+  return file.write_at(begin, ByteView(bytes).first(*n));
 }
 
 // How many bytes at the start of `s` make one character of UTF-8; 0: none do.
@@ -218,6 +240,7 @@ Result<AuditLog> AuditLog::open(const stdfs::path& path, std::int64_t now_s, Fil
   auto s = scan(*log.log_, known);
   if (!s) return s.error();
   if (auto r = check_synced(*s, known, path); !r) return r.error();
+  log.head_slot_ = known.next_slot;
   log.lines_ = s->lines;
   log.end_ = s->end;
   log.last_hex_ = s->hash;
@@ -226,7 +249,9 @@ Result<AuditLog> AuditLog::open(const stdfs::path& path, std::int64_t now_s, Fil
     const auto cut = static_cast<std::int64_t>(s->size - s->end);
     if (auto r = log.append(now_s, "audit_repaired", {{"cut_bytes", cut}}); !r) return r.error();
   }
-  // What a killed process left may not be synced yet.
+  // What a killed process left may not be synced yet. After a failed sync the system takes it for
+  // synced, so a new sync alone would not do.
+  if (auto r = rewrite(*log.log_, s->head_end, s->end); !r) return r.error();
   log.unsynced_ = true;
   if (auto r = log.sync(); !r) return r.error();
   if (auto r = on.sync_dir(path.parent_path()); !r) return r.error();
@@ -271,10 +296,12 @@ Result<void> AuditLog::sync() {
   if (auto r = log_->write_at(end_, as_bytes(buffer_)); !r) return r;
   broken_ = true;  // until everything has worked
   if (auto r = log_->sync(); !r) return r;
-  const std::string head = encode_head({lines_, last_hex_});
-  if (auto r = head_->write_at(0, as_bytes(head)); !r) return r;
+  const std::string head = encode_head(lines_, last_hex_);
+  const std::uint64_t slot = kHeadSlots[static_cast<std::size_t>(head_slot_)];
+  if (auto r = head_->write_at(slot, as_bytes(head)); !r) return r;
   if (auto r = head_->sync(); !r) return r;
   broken_ = false;
+  head_slot_ = 1 - head_slot_;
   end_ += buffer_.size();
   buffer_.clear();
   unsynced_ = false;

@@ -63,6 +63,7 @@ class AuditLog {
   std::uint64_t end_ = 0;    // of the lines before them
   std::uint64_t lines_ = 0;  // buffered ones included
   std::string last_hex_;
+  int head_slot_ = 0;  // the next to write
   bool unsynced_ = false;
   bool broken_ = false;
 };

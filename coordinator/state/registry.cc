@@ -112,7 +112,10 @@ Result<Device> Registry::redeem(std::string_view secret, const Digest& public_ke
   if (expired) return rejected("enrolment token: has expired; ask for a new one");
   auto device = find(name);
   if (!device) return device.error();
-  if (same_key && *device) return **device;
+  if (same_key && *device) {
+    if ((*device)->revoked_s) return rejected("device \"" + name + "\": is revoked");
+    return **device;
+  }
   if (*device) return rejected("device name \"" + name + "\": is enrolled already");
 
   auto next = db_.query_integer("SELECT coalesce(max(number) + 1, 0) FROM device");
