@@ -159,9 +159,9 @@ Result<Database> Database::open(const stdfs::path& path, const DatabaseOptions& 
     }
   }
   sqlite3* raw = nullptr;
-  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                    (options.read_only ? SQLITE_OPEN_READONLY
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const int code = sqlite3_open_v2(file->c_str(), &raw, flags,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
   Database db(raw, std::move(file));
@@ -179,7 +179,8 @@ Result<Database> Database::open(const stdfs::path& path, const DatabaseOptions& 
 }
 
 Result<void> Database::configure(const DatabaseOptions& options) {
-  sqlite3_busy_timeout(db_.get(), kBusyTimeoutMs);
+  // Who has it exclusively keeps it.
+  sqlite3_busy_timeout(db_.get(), options.exclusive ? 0 : kBusyTimeoutMs);
   // Before the first access, so that the log is opened without shared memory.
   if (options.exclusive) {
     if (auto r = expect_pragma("locking_mode=EXCLUSIVE", "exclusive"); !r) return r;
@@ -225,8 +226,9 @@ Result<void> Database::migrate(std::int32_t application_id,
   if (!tables) return tables.error();
   const bool empty = *id == 0 && *version == 0 && *tables == 0;
   if (!empty && *id != application_id) {
-    return Error{Errc::kInvalid, *file_ + ": is a database, but not the one expected here; "
-                                          "check the path"};
+    return Error{Errc::kInvalid, *file_ +
+                                     ": is a database, but not the one expected here; "
+                                     "check the path"};
   }
   const auto newest = static_cast<std::int64_t>(steps.size());
   if (*version > newest) {

@@ -117,11 +117,11 @@ struct RemoteFs {
   std::uint32_t type;  // statfs(2), linux/magic.h
   const char* name;
 };
-constexpr std::array kRemote = {
-    RemoteFs{0x6969, "NFS"},       RemoteFs{0x517B, "SMB"},       RemoteFs{0xFE534D42, "SMB2"},
-    RemoteFs{0xFF534D42, "CIFS"},  RemoteFs{0x65735546, "FUSE"},  RemoteFs{0x01021997, "9P"},
-    RemoteFs{0x00C36400, "Ceph"},  RemoteFs{0x5346414F, "AFS"},   RemoteFs{0x73757245, "Coda"},
-    RemoteFs{0x0BD00BD0, "Lustre"}};
+constexpr std::array kRemote = {RemoteFs{0x6969, "NFS"},      RemoteFs{0x517B, "SMB"},
+                                RemoteFs{0xFE534D42, "SMB2"}, RemoteFs{0xFF534D42, "CIFS"},
+                                RemoteFs{0x65735546, "FUSE"}, RemoteFs{0x01021997, "9P"},
+                                RemoteFs{0x00C36400, "Ceph"}, RemoteFs{0x5346414F, "AFS"},
+                                RemoteFs{0x73757245, "Coda"}, RemoteFs{0x0BD00BD0, "Lustre"}};
 
 }  // namespace
 

@@ -27,6 +27,9 @@ struct Location {
   std::uint64_t end() const { return offset + kSegmentHeader + length; }
 };
 
+// CRC-32 (IEEE), that of Location.
+std::uint32_t checksum(ByteView bytes);
+
 // Not thread-safe. Errors name the file and the remedy.
 class Segment {
  public:

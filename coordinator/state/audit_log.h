@@ -13,7 +13,7 @@
 #include <string_view>
 #include <variant>
 
-#include "common/crypto/sha256.h"
+#include "common/base/result.h"
 #include "common/store/files.h"
 
 namespace fedqat {
@@ -23,8 +23,9 @@ struct AuditField {
   std::variant<std::string_view, std::int64_t> value;  // any text; what is not UTF-8 is replaced
 };
 
-// Not thread-safe. Beside the log lies "<log>.head" with the number and hash of the last synced
-// line, so that a cut end is noticed.
+// Not thread-safe, and one process at a time (StateLock): command lines leave it to the server to
+// write what it notices of theirs. Beside the log lies "<log>.head" with the number and hash of the
+// last synced line, so that a cut end is noticed.
 class AuditLog {
  public:
   // Verifies the whole log. What lies behind the last synced line and is not whole was being
@@ -34,14 +35,17 @@ class AuditLog {
   static Result<AuditLog> open(const std::filesystem::path& path, std::int64_t now_s,
                                Files* files = nullptr);
 
-  // Buffered. kIo.
+  // Buffered. kInvalid: more than 1 MiB. kIo: after a failed sync().
   Result<void> append(std::int64_t now_s, std::string_view event,
                       std::initializer_list<AuditField> fields);
-  // Everything appended is durable. A failure is final: every later call fails.
+  // Everything appended is durable. kUnavailable: no space; may be tried again. kIo: final, every
+  // later call fails.
   Result<void> sync();
 
   std::uint64_t lines() const { return lines_; }
-  const Digest& last_hash() const { return last_; }  // of line lines(); zeros before the first
+  const std::string& last_hash() const {
+    return last_hex_;
+  }  // of line lines(); zeros before the first
 
   // The number of lines, which are all whole and in order. kCorrupt: the error says at which line
   // and why. May be called while a server writes.
@@ -50,14 +54,17 @@ class AuditLog {
  private:
   AuditLog() = default;
 
+  Result<void> usable() const;
+
   std::unique_ptr<File> log_;
   std::unique_ptr<File> head_;
   std::filesystem::path path_;
   std::string buffer_;       // lines that are not written yet
-  std::uint64_t end_ = 0;    // of what is written
+  std::uint64_t end_ = 0;    // of the lines before them
   std::uint64_t lines_ = 0;  // buffered ones included
-  std::uint64_t synced_ = 0;
-  Digest last_{};
+  std::string last_hex_;
+  int head_slot_ = 0;  // the next to write
+  bool unsynced_ = false;
   bool broken_ = false;
 };
 

@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "common/store/database.h"
 #include "common/store/files.h"
+#include "common/store/segment.h"
 #include "coordinator/journal.h"
 
 namespace fedqat {
@@ -18,6 +20,7 @@ struct SqliteJournalOptions {
   std::string vfs;         // tests: where the database is; empty: the machine's own
   // kNormal loses commits at a power cut; only there to prove that the tests notice.
   Synchronous synchronous = Synchronous::kFull;
+  std::uint64_t segment_growth = kSegmentGrowth;  // bytes preallocated at a time
 };
 
 // Nobody else may have the two files open; StateDir's lock sees to that. kUnavailable: somebody

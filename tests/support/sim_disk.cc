@@ -233,7 +233,8 @@ struct SimVfs {
   }
   static int randomness(sqlite3_vfs* vfs, int size, char* out) {
     // Salts of the log must differ between its generations, or old frames would count as new.
-    Rng rng({.seed = disk(vfs).writes() + 1, .round = static_cast<std::uint32_t>(disk(vfs).epoch_)});
+    Rng rng(
+        {.seed = disk(vfs).writes() + 1, .round = static_cast<std::uint32_t>(disk(vfs).epoch_)});
     for (int i = 0; i < size; ++i) out[i] = static_cast<char>(rng.next_u32());
     return size;
   }

@@ -43,8 +43,8 @@ class SimDisk final : public Files {
   void power_cut(std::uint64_t seed);
 
   // The n-th write (preallocation, cut) or sync (folders too) from now fails, as do the `times` - 1
-  // after it. A failed write leaves half of its bytes. A failed sync leaves everything readable, but
-  // what was to be synced is lost at the next power cut, whatever later syncs say.
+  // after it. A failed write leaves half of its bytes. A failed sync leaves everything readable,
+  // but what was to be synced is lost at the next power cut, whatever later syncs say.
   void fail_write(std::uint64_t n, Fault fault, std::uint64_t times = 1);
   void fail_sync(std::uint64_t n, std::uint64_t times = 1);
   // The process dies just before its n-th write or sync from now.

@@ -113,7 +113,8 @@ TEST_CASE("database: damage and files that are no database are refused") {
   const auto damaged = dir.path() / "y.db";
   {
     auto db = open_v1(damaged).value();
-    for (int i = 0; i < 500; ++i) REQUIRE(db.execute("INSERT INTO t(s) VALUES(hex(randomblob(50)))"));
+    for (int i = 0; i < 500; ++i)
+      REQUIRE(db.execute("INSERT INTO t(s) VALUES(hex(randomblob(50)))"));
     REQUIRE(db.integrity_check());
   }
   Bytes bytes = fs->read(damaged).value();

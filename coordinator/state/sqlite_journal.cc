@@ -1,0 +1,403 @@
+#include "coordinator/state/sqlite_journal.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "common/base/failpoint.h"
+
+namespace fedqat {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+// On disk: frozen. A change is a further step.
+constexpr std::int32_t kApplicationId = 0x46514a31;  // "FQJ1"
+constexpr std::string_view kSchema[] = {R"(
+  CREATE TABLE checkpoint(
+    rounds_done INTEGER PRIMARY KEY, run INTEGER NOT NULL, version INTEGER NOT NULL,
+    clients INTEGER NOT NULL, config_hash BLOB NOT NULL, absent BLOB NOT NULL,
+    model BLOB NOT NULL, strategy BLOB NOT NULL, planner BLOB NOT NULL, summary BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE updates(
+    round INTEGER NOT NULL, client INTEGER NOT NULL, version INTEGER NOT NULL,
+    sha256 BLOB NOT NULL, stats BLOB NOT NULL, crc INTEGER NOT NULL,
+    payload BLOB, offset INTEGER, length INTEGER,
+    PRIMARY KEY(round, client), CHECK((payload IS NULL) = (offset IS NOT NULL))
+  ) STRICT;
+  CREATE TABLE previous(
+    round INTEGER NOT NULL, client INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    PRIMARY KEY(round, client)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE attempts(round INTEGER PRIMARY KEY, attempt INTEGER NOT NULL) STRICT;
+)"};
+
+struct PendingUpdate {
+  AcceptedUpdate update;  // payload empty when it is in the segment
+  std::optional<Location> location;
+  std::uint32_t crc = 0;
+};
+struct PendingAttempt {
+  std::uint32_t round = 0;
+  std::uint32_t attempt = 0;
+};
+using Pending = std::variant<PendingUpdate, PendingAttempt, Checkpoint>;
+
+std::int64_t stored(std::uint64_t v) { return static_cast<std::int64_t>(v); }
+std::uint32_t u32(std::int64_t v) { return static_cast<std::uint32_t>(v); }
+Bytes bytes_of(ByteView view) { return {view.begin(), view.end()}; }
+
+Bytes encode_clients(std::span<const std::uint32_t> clients) {
+  Bytes bytes;
+  for (const std::uint32_t c : clients) {
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::byte>(c >> (8 * i)));
+  }
+  return bytes;
+}
+
+std::vector<std::uint32_t> decode_clients(ByteView bytes) {
+  std::vector<std::uint32_t> clients(bytes.size() / 4);
+  for (std::size_t i = 0; i < 4 * clients.size(); ++i) {
+    clients[i / 4] |= std::to_integer<std::uint32_t>(bytes[i]) << (8 * (i % 4));
+  }
+  return clients;
+}
+
+class SqliteJournal final : public Journal {
+ public:
+  SqliteJournal(Database db, Segment segment, stdfs::path path)
+      : db_(std::move(db)), segment_(std::move(segment)), path_(std::move(path)) {}
+
+  Result<void> recover();
+
+  Result<std::optional<Recovered>> load() override;
+  Result<void> replay(std::uint32_t round,
+                      const std::function<Result<void>(AcceptedUpdate&&)>& each) override;
+  Result<void> add(const AcceptedUpdate& update) override;
+  Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) override;
+  Result<void> commit_round(const Checkpoint& checkpoint) override;
+  Result<void> sync() override;
+  bool dirty() const override { return !pending_.empty(); }
+
+ private:
+  Result<void> usable() const;
+  Result<void> settled() const;
+  Result<void> expect_open(std::uint32_t round) const;
+  Error invalid(std::string what) const;
+  Error corrupt(std::string what) const;
+  Result<Digest> digest(ByteView blob) const;
+  Result<void> write_pending();
+  Result<void> write(const PendingUpdate& p);
+  Result<void> write(const PendingAttempt& p);
+  Result<void> write(const Checkpoint& c);
+
+  Database db_;
+  Segment segment_;
+  stdfs::path path_;
+  bool broken_ = false;
+  std::vector<Pending> pending_;
+  // As if `pending_` were written:
+  std::optional<std::uint32_t> done_;  // rounds; empty: no checkpoint yet
+  std::set<std::uint32_t> clients_;    // of the open round
+  std::uint64_t in_segment_ = 0;       // records of the open round
+};
+
+Error SqliteJournal::invalid(std::string what) const {
+  return {Errc::kInvalid, path_.string() + ": " + std::move(what)};
+}
+
+Error SqliteJournal::corrupt(std::string what) const {
+  return {Errc::kCorrupt, path_.string() + ": " + std::move(what) + "; restore it from a backup"};
+}
+
+Result<void> SqliteJournal::usable() const {
+  if (!broken_) return {};
+  return Error{Errc::kIo, path_.string() +
+                              ": an earlier sync failed, nobody knows what is on the "
+                              "disk; start the coordinator again"};
+}
+
+Result<void> SqliteJournal::settled() const {
+  if (auto r = usable(); !r) return r;
+  if (dirty()) return invalid("to be read only when everything is synced");
+  return {};
+}
+
+Result<void> SqliteJournal::expect_open(std::uint32_t round) const {
+  if (done_ && round == *done_ + 1) return {};
+  return invalid("round " + std::to_string(round) + " is not open");
+}
+
+Result<Digest> SqliteJournal::digest(ByteView blob) const {
+  Digest d{};
+  if (blob.size() != d.size())
+    return corrupt("a hash of " + std::to_string(blob.size()) + " bytes");
+  std::copy(blob.begin(), blob.end(), d.begin());
+  return d;
+}
+
+// The state that the calls below keep, from what is on the disk.
+Result<void> SqliteJournal::recover() {
+  if (auto r = db_.integrity_check(); !r) return r;
+  auto newest = db_.prepare("SELECT max(rounds_done) FROM checkpoint");
+  if (!newest) return newest.error();
+  if (auto row = newest->step(); !row) return row.error();
+  if (!newest->is_null(0)) done_ = u32(newest->integer(0));
+  auto rows = db_.prepare("SELECT round, client, offset, length FROM updates");
+  if (!rows) return rows.error();
+  std::uint64_t end = 0;
+  while (true) {
+    auto row = rows->step();
+    if (!row) return row.error();
+    if (!*row) break;
+    if (!done_ || u32(rows->integer(0)) != *done_ + 1) return corrupt("an update of no open round");
+    clients_.insert(u32(rows->integer(1)));
+    if (rows->is_null(2)) continue;
+    const Location at{static_cast<std::uint64_t>(rows->integer(2)), u32(rows->integer(3)), 0};
+    end = std::max(end, at.end());
+    ++in_segment_;
+  }
+  segment_.reset(end);
+  return {};
+}
+
+Result<std::optional<Recovered>> SqliteJournal::load() {
+  if (auto r = settled(); !r) return r.error();
+  auto row = db_.prepare(
+      "SELECT rounds_done, run, version, clients, config_hash, absent, model, strategy, planner, "
+      "summary FROM checkpoint ORDER BY rounds_done DESC LIMIT 1");
+  if (!row) return row.error();
+  auto found = row->step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<Recovered>();
+  Recovered recovered;
+  Checkpoint& c = recovered.checkpoint;
+  c.rounds_done = u32(row->integer(0));
+  c.run = static_cast<std::uint64_t>(row->integer(1));
+  c.version = static_cast<std::uint64_t>(row->integer(2));
+  c.clients = u32(row->integer(3));
+  auto hash = digest(row->blob(4));
+  if (!hash) return hash.error();
+  c.config_hash = *hash;
+  c.absent = decode_clients(row->blob(5));
+  c.model = bytes_of(row->blob(6));
+  c.strategy = bytes_of(row->blob(7));
+  c.planner = bytes_of(row->blob(8));
+  c.summary = bytes_of(row->blob(9));
+
+  auto attempt = db_.prepare("SELECT attempt FROM attempts WHERE round = ?");
+  if (!attempt) return attempt.error();
+  found = attempt->bind(0, std::int64_t{c.rounds_done} + 1).step();
+  if (!found) return found.error();
+  if (*found) recovered.attempt = u32(attempt->integer(0));
+
+  auto known = db_.prepare("SELECT client, sha256 FROM previous WHERE round = ? ORDER BY client");
+  if (!known) return known.error();
+  known->bind(0, std::int64_t{c.rounds_done});
+  while (true) {
+    found = known->step();
+    if (!found) return found.error();
+    if (!*found) return std::optional(std::move(recovered));
+    hash = digest(known->blob(1));
+    if (!hash) return hash.error();
+    recovered.previous.push_back({u32(known->integer(0)), *hash});
+  }
+}
+
+Result<void> SqliteJournal::replay(std::uint32_t round,
+                                   const std::function<Result<void>(AcceptedUpdate&&)>& each) {
+  if (auto r = settled(); !r) return r;
+  if (auto r = expect_open(round); !r) return r;
+  auto row = db_.prepare(
+      "SELECT client, version, sha256, stats, crc, payload, offset, length FROM updates "
+      "WHERE round = ? ORDER BY client");
+  if (!row) return row.error();
+  row->bind(0, std::int64_t{round});
+  while (true) {
+    auto found = row->step();
+    if (!found) return found.error();
+    if (!*found) return {};
+    AcceptedUpdate update;
+    update.client = u32(row->integer(0));
+    update.round = round;
+    update.version = static_cast<std::uint64_t>(row->integer(1));
+    auto hash = digest(row->blob(2));
+    if (!hash) return hash.error();
+    update.sha256 = *hash;
+    update.stats = bytes_of(row->blob(3));
+    const std::uint32_t crc = u32(row->integer(4));
+    if (row->is_null(5)) {
+      auto payload =
+          segment_.read({static_cast<std::uint64_t>(row->integer(6)), u32(row->integer(7)), crc});
+      if (!payload) return payload.error();
+      update.payload = *std::move(payload);
+    } else {
+      update.payload = bytes_of(row->blob(5));
+      if (checksum(update.payload) != crc) {
+        return corrupt("the update of client " + std::to_string(update.client) + " was changed");
+      }
+    }
+    if (auto r = each(std::move(update)); !r) return r;
+  }
+}
+
+Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
+  if (auto r = usable(); !r) return r;
+  if (auto r = expect_open(update.round); !r) return r;
+  if (clients_.count(update.client) != 0) {
+    return invalid("the update of client " + std::to_string(update.client) + " is there already");
+  }
+  PendingUpdate p;
+  p.update.client = update.client;
+  p.update.round = update.round;
+  p.update.version = update.version;
+  p.update.sha256 = update.sha256;
+  p.update.stats = update.stats;
+  FEDQAT_FAILPOINT("journal.add.before_payload");
+  if (update.payload.size() < kInlineBytes) {
+    p.update.payload = update.payload;
+    p.crc = checksum(update.payload);
+  } else {
+    auto location = segment_.append(update.payload);
+    if (!location) return location.error();
+    p.location = *location;
+    p.crc = location->crc;
+    ++in_segment_;
+  }
+  FEDQAT_FAILPOINT("journal.add.after_payload");
+  pending_.emplace_back(std::move(p));
+  clients_.insert(update.client);
+  return {};
+}
+
+Result<void> SqliteJournal::add_attempt(std::uint32_t round, std::uint32_t attempt) {
+  if (auto r = usable(); !r) return r;
+  if (auto r = expect_open(round); !r) return r;
+  pending_.emplace_back(PendingAttempt{round, attempt});
+  return {};
+}
+
+Result<void> SqliteJournal::commit_round(const Checkpoint& checkpoint) {
+  if (auto r = usable(); !r) return r;
+  if (done_) {
+    if (auto r = expect_open(checkpoint.rounds_done); !r) return r;
+  }
+  pending_.emplace_back(checkpoint);
+  done_ = checkpoint.rounds_done;
+  clients_.clear();
+  in_segment_ = 0;
+  return {};
+}
+
+Result<void> SqliteJournal::sync() {
+  if (auto r = usable(); !r) return r;
+  if (!dirty()) return {};
+  broken_ = true;  // until everything has worked
+  if (auto r = segment_.sync(); !r) return r;
+  if (auto r = write_pending(); !r) return r;
+  broken_ = false;
+  const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) {
+    return std::holds_alternative<Checkpoint>(p);
+  });
+  pending_.clear();
+  // Only now is it durable that nothing refers to the records of closed rounds.
+  FEDQAT_FAILPOINT("journal.sync.before_reuse");
+  if (closed && in_segment_ == 0) segment_.reset(0);
+  FEDQAT_FAILPOINT("journal.sync.after_reuse");
+  return {};
+}
+
+Result<void> SqliteJournal::write_pending() {
+  FEDQAT_FAILPOINT("journal.sync.before_begin");
+  auto transaction = db_.begin();
+  if (!transaction) return transaction.error();
+  FEDQAT_FAILPOINT("journal.sync.after_begin");
+  for (const Pending& pending : pending_) {
+    if (auto r = std::visit([this](const auto& p) { return write(p); }, pending); !r) return r;
+  }
+  FEDQAT_FAILPOINT("journal.sync.before_commit");
+  if (auto r = transaction->commit(); !r) return r;
+  FEDQAT_FAILPOINT("journal.sync.after_commit");
+  return {};
+}
+
+Result<void> SqliteJournal::write(const PendingUpdate& p) {
+  auto insert = db_.prepare(
+      "INSERT INTO updates(round, client, version, sha256, stats, crc, payload, offset, length) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) return insert.error();
+  const AcceptedUpdate& u = p.update;
+  insert->bind(0, std::int64_t{u.round}).bind(1, std::int64_t{u.client});
+  insert->bind(2, stored(u.version)).bind(3, ByteView(u.sha256)).bind(4, ByteView(u.stats));
+  insert->bind(5, std::int64_t{p.crc});
+  if (p.location) {
+    insert->bind_null(6).bind(7, stored(p.location->offset));
+    insert->bind(8, std::int64_t{p.location->length});
+  } else {
+    insert->bind(6, ByteView(u.payload)).bind_null(7).bind_null(8);
+  }
+  FEDQAT_FAILPOINT("journal.update.before_insert");
+  auto done = insert->run();
+  FEDQAT_FAILPOINT("journal.update.after_insert");
+  return done;
+}
+
+Result<void> SqliteJournal::write(const PendingAttempt& p) {
+  auto insert = db_.prepare("INSERT OR REPLACE INTO attempts VALUES(?, ?)");
+  if (!insert) return insert.error();
+  FEDQAT_FAILPOINT("journal.attempt.before_insert");
+  auto done = insert->bind(0, std::int64_t{p.round}).bind(1, std::int64_t{p.attempt}).run();
+  FEDQAT_FAILPOINT("journal.attempt.after_insert");
+  return done;
+}
+
+Result<void> SqliteJournal::write(const Checkpoint& c) {
+  auto insert = db_.prepare("INSERT INTO checkpoint VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) return insert.error();
+  const Bytes absent = encode_clients(c.absent);
+  insert->bind(0, std::int64_t{c.rounds_done}).bind(1, stored(c.run)).bind(2, stored(c.version));
+  insert->bind(3, std::int64_t{c.clients}).bind(4, ByteView(c.config_hash));
+  insert->bind(5, ByteView(absent)).bind(6, ByteView(c.model)).bind(7, ByteView(c.strategy));
+  insert->bind(8, ByteView(c.planner)).bind(9, ByteView(c.summary));
+  FEDQAT_FAILPOINT("journal.checkpoint.before_insert");
+  if (auto r = insert->run(); !r) return r;
+  FEDQAT_FAILPOINT("journal.checkpoint.after_insert");
+  const std::string done = std::to_string(c.rounds_done);
+  auto forgotten = db_.execute(
+      "DELETE FROM checkpoint WHERE rounds_done < " + done + " - 1;" +
+      "INSERT INTO previous SELECT round, client, sha256 FROM updates WHERE round = " + done + ";" +
+      "DELETE FROM previous WHERE round < " + done + ";" + "DELETE FROM updates WHERE round <= " +
+      done + ";" + "DELETE FROM attempts WHERE round <= " + done);
+  FEDQAT_FAILPOINT("journal.checkpoint.after_forget");
+  return forgotten;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> open_sqlite_journal(const stdfs::path& database,
+                                                     const stdfs::path& segment,
+                                                     const SqliteJournalOptions& options) {
+  DatabaseOptions settings;
+  settings.exclusive = true;
+  settings.synchronous = options.synchronous;
+  settings.vfs = options.vfs;
+  settings.files = options.files;
+  FEDQAT_FAILPOINT("journal.open.before_database");
+  auto db = Database::open(database, settings);
+  if (!db) return db.error();
+  FEDQAT_FAILPOINT("journal.open.before_migrate");
+  if (auto r = db->migrate(kApplicationId, kSchema); !r) return r.error();
+  FEDQAT_FAILPOINT("journal.open.after_migrate");
+  Files& files = options.files == nullptr ? posix_files() : *options.files;
+  auto payloads = Segment::open(files, segment, options.segment_growth);
+  if (!payloads) return payloads.error();
+  FEDQAT_FAILPOINT("journal.open.after_segment");
+  auto journal = std::make_unique<SqliteJournal>(*std::move(db), *std::move(payloads), database);
+  if (auto r = journal->recover(); !r) return r.error();
+  return std::unique_ptr<Journal>(std::move(journal));
+}
+
+}  // namespace fedqat
