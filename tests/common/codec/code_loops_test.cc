@@ -74,8 +74,9 @@ TEST_CASE("code loops: every instruction set sums and finds the greatest as the 
 
 TEST_CASE("code loops: floats enter the sum as to_fixed() says, ties and limits included") {
   Rng rng({.seed = 32});
-  std::vector<float> values = {0, -0.0F, kFixedLimit, -kFixedLimit, 0x1p-31F, -0x1p-31F, 0x3p-31F,
-                               0x5p-31F, -0x3p-31F, 0x1.000002p-31F, 0x1.fffffep-32F, 1e-45F};
+  std::vector<float> values = {0,         -0.0F,           kFixedLimit,     -kFixedLimit,
+                               0x1p-31F,  -0x1p-31F,       0x3p-31F,        0x5p-31F,
+                               -0x3p-31F, 0x1.000002p-31F, 0x1.fffffep-32F, 1e-45F};
   while (values.size() < 1001) {
     values.push_back(static_cast<float>(rng.normal()) * (rng.below(2) == 0 ? 40.0F : 1e-9F));
   }
