@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 
 #include "common/base/check.h"
@@ -40,46 +38,18 @@ void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
   }
 }
 
-// Greatest |value| of a tensor with bits 32.
-float max_float(ByteView bytes) {
-  float top = 0;
-  for (std::size_t i = 0; i < bytes.size(); i += sizeof(float)) {
-    float value = 0;
-    std::memcpy(&value, bytes.data() + i, sizeof value);
-    top = std::max(top, std::abs(value));
-  }
-  return top;
-}
-
-int max_coded(const TensorGrid& tensor, ByteView bytes) {
-  int top = 0;
-  for_each_block(tensor, bytes, [&](std::span<const std::int16_t> codes, std::size_t) {
-    for (const std::int16_t code : codes) top = std::max(top, std::abs(int{code}));
-  });
-  return top;
-}
-
-// Can a tensor whose greatest value was `max_abs` have these bytes? Rounding moves a value by less
-// than a step, clipping to the grid's end only.
-bool explains(const TensorGrid& tensor, ByteView bytes, float max_abs, bool clipped) {
+// Can a tensor whose greatest value was `max_abs` have come to `greatest` (greatest_values)?
+// Rounding moves a value by less than a step, clipping to the grid's end only.
+bool explains(const TensorGrid& tensor, float greatest, float max_abs, bool clipped) {
   if (tensor.bits == kFloatUpdateBits) {
-    return std::min(max_abs, kFixedLimit) == max_float(bytes) &&
-           (clipped || max_abs <= kFixedLimit);
+    return std::min(max_abs, kFixedLimit) == greatest && (clipped || max_abs <= kFixedLimit);
   }
   constexpr double kSlack = 1e-6;  // step and max_abs are binary32
-  const int code = max_coded(tensor, bytes), end = max_code(tensor.bits);
+  const double code = greatest, end = max_code(tensor.bits);
   const double x = static_cast<double>(max_abs) / static_cast<double>(tensor.step);
   if (x < (code - 1) * (1 - kSlack)) return false;
   if (code < end) return x <= (code + 1) * (1 + kSlack);
   return clipped || x <= end * (1 + kSlack);
-}
-
-void add_floats(ByteView bytes, std::int64_t weight, std::int64_t* sums) {
-  for (std::size_t i = 0; i < bytes.size() / sizeof(float); ++i) {
-    float value = 0;
-    std::memcpy(&value, bytes.data() + i * sizeof(float), sizeof value);
-    sums[i] += weight * to_fixed(value);
-  }
 }
 
 }  // namespace
@@ -104,7 +74,7 @@ std::vector<float> mean_update(const Aggregate& aggregate) {
   return mean;
 }
 
-Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(weighted_sum()) {
+Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(code_loops()) {
   FEDQAT_CHECK(check_grid(grid));
   std::size_t elements = 0;
   for (const TensorGrid& tensor : grid) {
@@ -135,14 +105,12 @@ Result<void> Aggregator::check(ByteView payload, const UpdateStats& stats) const
                                      " histograms, asked for were " +
                                      std::to_string(total_.histograms.size())};
   }
-  if (auto ok = check_payload(total_.grid, payload); !ok) return ok;
-  std::size_t at = 0;
+  const auto greatest = greatest_values(total_.grid, payload);
+  if (!greatest) return greatest.error();
   for (std::size_t t = 0; t < total_.grid.size(); ++t) {
     const TensorGrid& tensor = total_.grid[t];
-    const ByteView bytes = payload.subspan(at, payload_size(tensor));
-    at += bytes.size();
     if (tensor.bits == kNotSentBits) continue;
-    if (!explains(tensor, bytes, stats.max_abs[t], stats.clipped > 0)) {
+    if (!explains(tensor, (*greatest)[t], stats.max_abs[t], stats.clipped > 0)) {
       return Error{Errc::kInvalid, "stats.max_abs of tensor " + std::to_string(t) +
                                        " does not fit its values; send the greatest magnitude "
                                        "before rounding"};
@@ -179,7 +147,7 @@ void Aggregator::add_narrow(ByteView payload, std::int32_t weight) {
       total_.grid, payload, [&](const TensorGrid& tensor, ByteView bytes, std::size_t first) {
         std::int32_t* partial = partial_.data() + first;
         if (tensor.bits == kFloatUpdateBits) {
-          add_floats(bytes, weight, total_.sums.data() + first);
+          loops_.add_floats(bytes.data(), tensor.size, weight, total_.sums.data() + first);
         } else if (tensor.bits == 8) {
           const auto* codes = reinterpret_cast<const std::int8_t*>(bytes.data());
           loops_.add_i8(codes, tensor.size, weight, partial);
@@ -195,7 +163,9 @@ void Aggregator::add_wide(ByteView payload, std::int64_t weight) {
   for_each_tensor(
       total_.grid, payload, [&](const TensorGrid& tensor, ByteView bytes, std::size_t first) {
         std::int64_t* sums = total_.sums.data() + first;
-        if (tensor.bits == kFloatUpdateBits) return add_floats(bytes, weight, sums);
+        if (tensor.bits == kFloatUpdateBits) {
+          return loops_.add_floats(bytes.data(), tensor.size, weight, sums);
+        }
         for_each_block(tensor, bytes, [&](std::span<const std::int16_t> codes, std::size_t i) {
           for (std::size_t k = 0; k < codes.size(); ++k) sums[i + k] += weight * codes[k];
         });

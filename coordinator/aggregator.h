@@ -7,8 +7,8 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/codec/code_loops.h"
 #include "common/codec/update_codec.h"
-#include "common/codec/weighted_sum.h"
 #include "common/wire/messages.h"
 
 namespace fedqat {
@@ -57,7 +57,7 @@ class Aggregator {
   void add_wide(ByteView payload, std::int64_t weight);
   void flush();
 
-  const WeightedSum& loops_;
+  const CodeLoops& loops_;
   std::int64_t widest_code_ = 0;       // of the coded tensors
   std::uint64_t max_weight_ = 0;       // with it no sum can overflow
   std::vector<std::int32_t> partial_;  // |partial| <= partial_weight_ * widest_code_ < 2^31

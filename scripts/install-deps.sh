@@ -3,7 +3,9 @@
 #
 #   scripts/install-deps.sh --build    what compiles and runs the programs
 #   scripts/install-deps.sh [--test]   that, and what compiles and runs the tests (default)
-#   scripts/install-deps.sh --lint     that, clang-format and clang-tidy
+#   scripts/install-deps.sh --lint     also clang-format and clang-tidy
+#   scripts/install-deps.sh --cross    also compilers for ARM and qemu (scripts/test-cross.sh)
+#   scripts/install-deps.sh --fuzz     also clang and libFuzzer (scripts/fuzz.sh)
 #   scripts/install-deps.sh --list     only prints the names
 #
 # Works as root or through sudo.
@@ -13,6 +15,8 @@ build_packages="g++ cmake ninja-build protobuf-compiler libprotobuf-dev libssl-d
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libasio-dev"
 test_packages="catch2 libeigen3-dev libbenchmark-dev dataset-fashion-mnist"
 lint_packages="git clang-format clang-tidy"
+cross_packages="g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static"
+fuzz_packages="clang libclang-rt-14-dev"
 
 packages="$build_packages $test_packages"
 list=no
@@ -21,6 +25,8 @@ for option in "$@"; do
     --build) packages=$build_packages ;;
     --test) ;;
     --lint) packages="$packages $lint_packages" ;;
+    --cross) packages="$packages $cross_packages" ;;
+    --fuzz) packages="$packages $fuzz_packages" ;;
     --list) list=yes ;;
     -h | --help) print_help; exit 0 ;;
     *) fail "install-deps.sh: unknown option '$option'; see --help" ;;

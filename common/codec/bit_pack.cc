@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "common/base/check.h"
+#include "common/codec/code_loops.h"
 
 namespace fedqat {
 
@@ -30,6 +32,16 @@ void pack_codes(std::span<const std::int16_t> codes, int bits, Bytes& out) {
 void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::int16_t> codes) {
   FEDQAT_DCHECK(packed_size(first + codes.size(), bits) <= packed.size());
   const std::size_t start = first * static_cast<std::size_t>(bits);
+  if (start % 8 == 0 && bits <= 8) {
+    const ByteView rest = packed.subspan(start / 8);
+    const std::size_t done =
+        code_loops().unpack(rest.data(), rest.size(), bits, codes.size(), codes.data());
+    if (done > 0) return unpack_codes(packed, bits, first + done, codes.subspan(done));
+  }
+  if (bits == 16) {
+    if (!codes.empty()) std::memcpy(codes.data(), packed.data() + start / 8, codes.size_bytes());
+    return;
+  }
   std::size_t at = start / 8;
   std::uint64_t window = 0;
   int filled = 0;
@@ -49,20 +61,27 @@ void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::i
   }
 }
 
-bool packed_is_valid(ByteView packed, std::size_t n, int bits) {
-  if (packed.size() != packed_size(n, bits)) return false;
-  if (bits == 8) return std::find(packed.begin(), packed.end(), std::byte{0x80}) == packed.end();
-  const std::size_t used = n * static_cast<std::size_t>(bits) % 8;
-  if (used != 0 && (std::to_integer<unsigned>(packed.back()) >> used) != 0) return false;
-  std::array<std::int16_t, 1024> block;
+int greatest_code(ByteView packed, std::size_t n, int bits) {
+  const CodeLoops& loops = code_loops();
+  if (bits == 8) return loops.greatest_i8(reinterpret_cast<const std::int8_t*>(packed.data()), n);
+  int top = 0;
+  std::array<std::int16_t, 4096> block;
   for (std::size_t first = 0; first < n; first += block.size()) {
     const std::span codes(block.data(), std::min(block.size(), n - first));
     unpack_codes(packed, bits, first, codes);
-    int least = 0;
-    for (const std::int16_t code : codes) least = std::min<int>(least, code);
-    if (least < -max_code(bits)) return false;
+    top = std::max(top, loops.greatest_i16(codes.data(), codes.size()));
   }
-  return true;
+  return top;
+}
+
+bool packed_size_is_valid(ByteView packed, std::size_t n, int bits) {
+  if (packed.size() != packed_size(n, bits)) return false;
+  const std::size_t used = n * static_cast<std::size_t>(bits) % 8;
+  return used == 0 || (std::to_integer<unsigned>(packed.back()) >> used) == 0;
+}
+
+bool packed_is_valid(ByteView packed, std::size_t n, int bits) {
+  return packed_size_is_valid(packed, n, bits) && greatest_code(packed, n, bits) <= max_code(bits);
 }
 
 }  // namespace fedqat

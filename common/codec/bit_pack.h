@@ -26,8 +26,14 @@ void pack_codes(std::span<const std::int16_t> codes, int bits, Bytes& out);
 // Codes [first, first + codes.size()) of the stream `packed`, which holds them.
 void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::int16_t> codes);
 
-// True if `packed` is n codes as pack_codes() writes them: exact length, every code in range,
-// unused bits zero.
+// Greatest |code| of the n codes of `packed`, which holds them; 0 for none. Counts the pattern that
+// is never used as max_code(bits) + 1.
+int greatest_code(ByteView packed, std::size_t n, int bits);
+
+// True if `packed` has the exact length of n codes and its unused bits are zero.
+bool packed_size_is_valid(ByteView packed, std::size_t n, int bits);
+
+// True if `packed` is n codes as pack_codes() writes them: that, and every code in range.
 bool packed_is_valid(ByteView packed, std::size_t n, int bits);
 
 }  // namespace fedqat

@@ -48,14 +48,15 @@ std::uint64_t encode_floats(std::span<const float> delta, Bytes& out) {
   return clipped;
 }
 
-bool floats_are_valid(ByteView bytes) {
-  bool ok = true;
+// Magnitudes of floats compare like their bits; NaN is greater than all.
+float greatest_float(ByteView bytes) {
+  std::uint32_t top = 0;
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(float)) {
-    float value = 0;
+    std::uint32_t value = 0;
     std::memcpy(&value, bytes.data() + i, sizeof value);
-    ok = ok && std::abs(value) <= kFixedLimit;  // false for NaN
+    top = std::max(top, value & 0x7fffffffU);
   }
-  return ok;
+  return std::bit_cast<float>(top);
 }
 
 }  // namespace
@@ -128,25 +129,40 @@ Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<
   return update;
 }
 
-Result<void> check_payload(std::span<const TensorGrid> grid, ByteView payload) {
+Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, ByteView payload) {
   if (payload.size() != payload_size(grid)) {
     return Error{Errc::kCorrupt, "update has " + std::to_string(payload.size()) +
                                      " bytes, its grid takes " +
                                      std::to_string(payload_size(grid))};
   }
+  std::vector<float> greatest;
+  greatest.reserve(grid.size());
   std::size_t at = 0;
   for (std::size_t t = 0; t < grid.size(); ++t) {
-    const ByteView bytes = payload.subspan(at, payload_size(grid[t]));
+    const TensorGrid& tensor = grid[t];
+    const ByteView bytes = payload.subspan(at, payload_size(tensor));
     at += bytes.size();
-    if (grid[t].bits == kNotSentBits) continue;
-    const bool ok = grid[t].bits == kFloatUpdateBits
-                        ? floats_are_valid(bytes)
-                        : packed_is_valid(bytes, grid[t].size, grid[t].bits);
-    if (!ok) {
+    float top = 0, end = 0;
+    bool ok = true;
+    if (tensor.bits == kFloatUpdateBits) {
+      top = greatest_float(bytes);
+      end = kFixedLimit;
+    } else if (tensor.bits != kNotSentBits) {
+      ok = packed_size_is_valid(bytes, tensor.size, tensor.bits);
+      if (ok) top = static_cast<float>(greatest_code(bytes, tensor.size, tensor.bits));
+      end = static_cast<float>(fedqat::max_code(tensor.bits));
+    }
+    if (!ok || !(top <= end)) {
       return Error{Errc::kCorrupt,
                    "update of tensor " + std::to_string(t) + " has a value out of range"};
     }
+    greatest.push_back(top);
   }
+  return greatest;
+}
+
+Result<void> check_payload(std::span<const TensorGrid> grid, ByteView payload) {
+  if (auto ok = greatest_values(grid, payload); !ok) return ok.error();
   return {};
 }
 

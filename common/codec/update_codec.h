@@ -55,7 +55,11 @@ struct EncodedUpdate {
 Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<const float> delta,
                                     Rng rng);
 
-// Any bytes: ok, or kCorrupt (length, a code or a float out of range, set padding bits).
+// Any bytes: the greatest |code| of every tensor, at bits 32 the greatest |value|; or kCorrupt
+// (length, a code or a float out of range, set padding bits). Reads them once.
+Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, ByteView payload);
+
+// Any bytes: ok, or the error of greatest_values().
 Result<void> check_payload(std::span<const TensorGrid> grid, ByteView payload);
 
 // The values of a payload that check_payload() admits; otherwise its error.

@@ -8,7 +8,8 @@ namespace fedqat {
 namespace {
 
 constexpr std::uint32_t kMaxSide = 4096;
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 36;
+// A quarter of what a size_t counts leaves room for the header where that has 32 bits.
+constexpr std::uint64_t kMaxBytes = std::min<std::uint64_t>(std::uint64_t{1} << 36, SIZE_MAX / 4);
 
 std::uint32_t big_endian(ByteView bytes, std::size_t at) {
   std::uint32_t value = 0;

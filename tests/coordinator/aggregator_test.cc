@@ -197,3 +197,21 @@ TEST_CASE("aggregator: values beyond the grid are admitted only as clipped") {
   stats.max_abs = {3.5F, kFixedLimit};
   REQUIRE(a.check(encoded->payload, stats));
 }
+
+TEST_CASE("aggregator: a refused update changes nothing") {
+  const auto grid = some_grid();
+  const auto updates = some_updates(grid, 3, 100);
+  const Aggregate want = sum_of(grid, updates);
+  Aggregator a(grid, 2);
+  for (const Sample& good : updates) {
+    Sample bad = good;
+    bad.payload[4999] = std::byte{0x80};  // among the last codes of the first tensor
+    REQUIRE_FALSE(a.check(bad.payload, bad.stats));
+    bad = good;
+    bad.stats.max_abs[3] *= 2;
+    REQUIRE_FALSE(a.check(bad.payload, bad.stats));
+    REQUIRE(a.check(good.payload, good.stats));
+    a.accumulate(good.payload, good.stats);
+  }
+  REQUIRE(std::move(a).report() == want);
+}

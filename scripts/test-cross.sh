@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Builds for an ARM processor and runs the result under qemu: unit tests of the arithmetic, and two
+# rounds of the quickstart, which must end in the model of this machine's build, bit for bit.
+#
+#   scripts/test-cross.sh aarch64|armhf [--no-install]
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+name=
+install=yes
+for option in "$@"; do
+  case $option in
+    aarch64 | armhf) name=$option ;;
+    --no-install) install=no ;;
+    -h | --help) print_help; exit 0 ;;
+    *) fail "test-cross.sh: unknown option '$option'; see --help" ;;
+  esac
+done
+[ -n "$name" ] || fail "test-cross.sh: needs aarch64 or armhf"
+if [ $install = yes ]; then scripts/install-deps.sh --cross; fi
+scripts/cross-root.sh "$name"
+
+folders="base kernels quant codec nn"
+say "building $name"
+configure "$name"
+# shellcheck disable=SC2086 # lists of words
+build "$name" fedqat-sim $(printf 'test_common_%s ' $folders)
+say "tests under qemu"
+# Not: gradients, which take minutes and are the same code; failpoints and allocations, which are
+# the system's matter.
+ctest --preset "$name" -j "$(build_jobs)" --no-tests=error \
+  -R "^common/(${folders// /|})/" -E "common/nn/(gradient|allocation)_test"
+
+say "two rounds on $name and here"
+configure release
+build release fedqat-sim
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+# run NAME COMMAND...: an fp32 round that observes, then a quantized one. Prints the model's hash.
+run() {
+  local as=$1
+  shift
+  "$@" run configs/quickstart.toml --set run.rounds=2 --set quant.warmup_rounds=1 --out "$out/$as" \
+    >"$out/log" 2>&1 || { cat "$out/log" >&2; fail "fedqat-sim failed on $as"; }
+  sed -n 's/^ *"model_sha256": "\([0-9a-f]*\)".*/\1/p' "$out/$as/manifest.json"
+}
+here=$(run here build/release/sim/fedqat-sim)
+there=$(run "$name" qemu-${name/armhf/arm}-static -L "build/cross-root/$name" \
+  "build/$name/sim/fedqat-sim")
+[ -n "$here" ] && [ "$here" = "$there" ] || fail "$name ends in model '$there', this machine in '$here'"
+say "$name ends in the same model: $here"

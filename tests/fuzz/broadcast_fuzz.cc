@@ -1,0 +1,17 @@
+#include "tests/fuzz/fuzz_target.h"
+
+#include <cmath>
+
+#include "common/wire/broadcast.h"
+#include "tests/fuzz/fuzz_inputs.h"
+
+using namespace fedqat;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Graph graph = fuzz_graph();
+  const auto state = decode_broadcast(graph, input(data, size));
+  if (!state) return 0;
+  FEDQAT_CHECK(state->params.size() == graph.param_count);
+  for (const float v : state->params) FEDQAT_CHECK(std::isfinite(v));
+  return 0;
+}

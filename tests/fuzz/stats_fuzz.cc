@@ -1,0 +1,15 @@
+#include "tests/fuzz/fuzz_target.h"
+
+#include "common/wire/messages.h"
+
+using namespace fedqat;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto message = decode_stats(input(data, size));
+  if (!message) return 0;
+  const Bytes again = encode_stats(*message);  // what is accepted travels on, unchanged
+  const auto back = decode_stats(again);
+  FEDQAT_CHECK(back);
+  FEDQAT_CHECK(encode_stats(*back) == again);
+  return 0;
+}
