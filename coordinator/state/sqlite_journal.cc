@@ -18,9 +18,7 @@ namespace stdfs = std::filesystem;
 constexpr std::int32_t kApplicationId = 0x46514a31;  // "FQJ1"
 constexpr std::string_view kSchema[] = {R"(
   CREATE TABLE checkpoint(
-    rounds_done INTEGER PRIMARY KEY, run INTEGER NOT NULL, version INTEGER NOT NULL,
-    clients INTEGER NOT NULL, config_hash BLOB NOT NULL, absent BLOB NOT NULL,
-    model BLOB NOT NULL, strategy BLOB NOT NULL, planner BLOB NOT NULL, summary BLOB NOT NULL
+    rounds_done INTEGER PRIMARY KEY, run INTEGER NOT NULL, state BLOB NOT NULL
   ) STRICT;
   CREATE TABLE updates(
     round INTEGER NOT NULL, client INTEGER NOT NULL, version INTEGER NOT NULL,
@@ -49,22 +47,6 @@ using Pending = std::variant<PendingUpdate, PendingAttempt, Checkpoint>;
 std::int64_t stored(std::uint64_t v) { return static_cast<std::int64_t>(v); }
 std::uint32_t u32(std::int64_t v) { return static_cast<std::uint32_t>(v); }
 Bytes bytes_of(ByteView view) { return {view.begin(), view.end()}; }
-
-Bytes encode_clients(std::span<const std::uint32_t> clients) {
-  Bytes bytes;
-  for (const std::uint32_t c : clients) {
-    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::byte>(c >> (8 * i)));
-  }
-  return bytes;
-}
-
-std::vector<std::uint32_t> decode_clients(ByteView bytes) {
-  std::vector<std::uint32_t> clients(bytes.size() / 4);
-  for (std::size_t i = 0; i < 4 * clients.size(); ++i) {
-    clients[i / 4] |= std::to_integer<std::uint32_t>(bytes[i]) << (8 * (i % 4));
-  }
-  return clients;
-}
 
 class SqliteJournal final : public Journal {
  public:
@@ -167,8 +149,7 @@ Result<void> SqliteJournal::recover() {
 Result<std::optional<Recovered>> SqliteJournal::load() {
   if (auto r = settled(); !r) return r.error();
   auto row = db_.prepare(
-      "SELECT rounds_done, run, version, clients, config_hash, absent, model, strategy, planner, "
-      "summary FROM checkpoint ORDER BY rounds_done DESC LIMIT 1");
+      "SELECT rounds_done, run, state FROM checkpoint ORDER BY rounds_done DESC LIMIT 1");
   if (!row) return row.error();
   auto found = row->step();
   if (!found) return found.error();
@@ -177,16 +158,7 @@ Result<std::optional<Recovered>> SqliteJournal::load() {
   Checkpoint& c = recovered.checkpoint;
   c.rounds_done = u32(row->integer(0));
   c.run = static_cast<std::uint64_t>(row->integer(1));
-  c.version = static_cast<std::uint64_t>(row->integer(2));
-  c.clients = u32(row->integer(3));
-  auto hash = digest(row->blob(4));
-  if (!hash) return hash.error();
-  c.config_hash = *hash;
-  c.absent = decode_clients(row->blob(5));
-  c.model = bytes_of(row->blob(6));
-  c.strategy = bytes_of(row->blob(7));
-  c.planner = bytes_of(row->blob(8));
-  c.summary = bytes_of(row->blob(9));
+  c.state = bytes_of(row->blob(2));
 
   auto attempt = db_.prepare("SELECT attempt FROM attempts WHERE round = ?");
   if (!attempt) return attempt.error();
@@ -201,7 +173,7 @@ Result<std::optional<Recovered>> SqliteJournal::load() {
     found = known->step();
     if (!found) return found.error();
     if (!*found) return std::optional(std::move(recovered));
-    hash = digest(known->blob(1));
+    auto hash = digest(known->blob(1));
     if (!hash) return hash.error();
     recovered.previous.push_back({u32(known->integer(0)), *hash});
   }
@@ -355,13 +327,9 @@ Result<void> SqliteJournal::write(const PendingAttempt& p) {
 }
 
 Result<void> SqliteJournal::write(const Checkpoint& c) {
-  auto insert = db_.prepare("INSERT INTO checkpoint VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto insert = db_.prepare("INSERT INTO checkpoint VALUES(?, ?, ?)");
   if (!insert) return insert.error();
-  const Bytes absent = encode_clients(c.absent);
-  insert->bind(0, std::int64_t{c.rounds_done}).bind(1, stored(c.run)).bind(2, stored(c.version));
-  insert->bind(3, std::int64_t{c.clients}).bind(4, ByteView(c.config_hash));
-  insert->bind(5, ByteView(absent)).bind(6, ByteView(c.model)).bind(7, ByteView(c.strategy));
-  insert->bind(8, ByteView(c.planner)).bind(9, ByteView(c.summary));
+  insert->bind(0, std::int64_t{c.rounds_done}).bind(1, stored(c.run)).bind(2, ByteView(c.state));
   FEDQAT_FAILPOINT("journal.checkpoint.before_insert");
   if (auto r = insert->run(); !r) return r;
   FEDQAT_FAILPOINT("journal.checkpoint.after_insert");
