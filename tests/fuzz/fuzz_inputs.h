@@ -30,6 +30,11 @@ class SameFileFs final : public Fs {
   Result<void> write_atomic(const std::filesystem::path&, ByteView) override {
     return Error{Errc::kIo, "read only"};
   }
+  Result<void> write_private(const std::filesystem::path&, ByteView) override {
+    return Error{Errc::kIo, "read only"};
+  }
+  Result<void> remove(const std::filesystem::path&) override { return {}; }
+  Result<void> make_private_dir(const std::filesystem::path&) override { return {}; }
   Result<void> make_dirs(const std::filesystem::path&) override { return {}; }
   bool exists(const std::filesystem::path& path) override { return path.extension() != ".gz"; }
 
