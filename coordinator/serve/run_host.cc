@@ -70,7 +70,11 @@ Result<std::unique_ptr<RunHost>> RunHost::open(
   if (auto ok = host->fs_->write_atomic(host->paths_.config(), as_bytes(toml)); !ok) {
     return ok.error();
   }
-  auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads());
+  const bool full = config.deploy().durability() == "full";
+  SqliteJournalOptions options;
+  options.synchronous = full ? Synchronous::kFull : Synchronous::kNormal;
+  options.sync_payloads = full;
+  auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads(), options);
   if (!journal) return journal.error();
   host->journal_ = std::move(*journal);
   return host;
