@@ -92,12 +92,12 @@ std::string refused_by_peer_text(unsigned long openssl_error) {
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
       return "it asks for a certificate: run `fedqat-client enroll` first";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:  // a CA of the same name with another key
       return "it does not know the CA of this side's certificate: run `fedqat-client enroll` at "
              "this coordinator";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
       return "it refuses this side's certificate: run `fedqat-client enroll` again";
     default:
