@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -20,6 +21,8 @@ namespace fedqat {
 namespace {
 
 constexpr int kPollMs = 20;
+
+enum class Ending : std::uint8_t { kNone, kClose, kReset };
 
 int connect_to(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
@@ -51,26 +54,16 @@ std::size_t until(std::int64_t fault_at, std::int64_t offset, std::size_t size) 
 
 }  // namespace
 
-// Sockets are shut down by any thread and closed once both pumps have ended.
+// Any thread may end it; whichever pump leaves last closes the sockets.
 struct FaultProxy::Connection {
-  ~Connection() {
-    ::close(client);
-    ::close(target);
-  }
-  void end(bool reset) const {
-    if (reset) {
-      // Closing is the only way to send a RST, and the other pump still uses the socket: connecting
-      // to AF_UNSPEC resets it and leaves the descriptor.
-      sockaddr nowhere{};
-      nowhere.sa_family = AF_UNSPEC;
-      const linger now{1, 0};
-      for (const int fd : {client, target}) {
-        ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        ::connect(fd, &nowhere, sizeof nowhere);
-      }
-    } else {
-      ::shutdown(client, SHUT_RDWR);
-      ::shutdown(target, SHUT_RDWR);
+  void end(Ending how) { ending.store(how); }
+  bool ended() const { return ending.load() != Ending::kNone; }
+  void leave() {
+    if (running.fetch_sub(1) > 1) return;
+    const linger now{1, 0};  // close() then resets
+    for (const int fd : {client, target}) {
+      if (ending == Ending::kReset) ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+      ::close(fd);
     }
   }
   int client = -1;
@@ -78,6 +71,7 @@ struct FaultProxy::Connection {
   ProxyFaults faults;
   std::uint32_t number = 0;
   std::atomic<int> running{2};
+  std::atomic<Ending> ending{Ending::kNone};
   std::thread up, down;
 };
 
@@ -140,7 +134,7 @@ FaultProxy::~FaultProxy() {
 }
 
 void FaultProxy::end_all() {
-  for (const auto& c : connections_) c->end(false);
+  for (const auto& c : connections_) c->end(Ending::kClose);
   for (const auto& c : connections_) {
     c->up.join();
     c->down.join();
@@ -156,7 +150,7 @@ void FaultProxy::set(const ProxyFaults& faults) {
 
 void FaultProxy::drop_all() {
   const std::scoped_lock lock(mutex_);
-  for (const auto& c : connections_) c->end(true);
+  for (const auto& c : connections_) c->end(Ending::kReset);
 }
 
 bool FaultProxy::pause(std::int64_t ms) {
@@ -196,6 +190,11 @@ void FaultProxy::accept_all() {
 }
 
 void FaultProxy::pump(Connection& c, bool up) {
+  forward(c, up);
+  c.leave();
+}
+
+void FaultProxy::forward(Connection& c, bool up) {
   const Faults f = up ? c.faults.up : c.faults.down;
   const int from = up ? c.client : c.target;
   const int to = up ? c.target : c.client;
@@ -203,20 +202,18 @@ void FaultProxy::pump(Connection& c, bool up) {
   std::array<char, 16384> piece{};
   std::int64_t offset = 0;
   const auto begin = std::chrono::steady_clock::now();
-  while (!stopping_) {
-    if (c.faults.half_open || (f.stall_at >= 0 && offset >= f.stall_at)) {
-      // Lives until either side gives up on it.
-      pollfd p{from, POLLRDHUP, 0};
-      if (::poll(&p, 1, kPollMs) > 0) break;
+  const auto reached = [&](std::int64_t at) { return at >= 0 && offset >= at; };
+  while (!stopping_ && !c.ended()) {
+    if (c.faults.half_open || reached(f.stall_at)) {
+      pollfd p{from, POLLRDHUP, 0};  // until either side gives up
+      if (::poll(&p, 1, kPollMs) > 0) return c.end(Ending::kClose);
       continue;
     }
-    if ((f.cut_at >= 0 && offset >= f.cut_at) || (f.reset_at >= 0 && offset >= f.reset_at)) {
-      c.end(f.reset_at >= 0 && offset >= f.reset_at);
-      break;
-    }
-    if (f.truncate_at >= 0 && offset >= f.truncate_at) {
+    if (reached(f.cut_at)) return c.end(Ending::kClose);
+    if (reached(f.reset_at)) return c.end(Ending::kReset);
+    if (reached(f.truncate_at)) {
       ::shutdown(to, SHUT_WR);
-      break;
+      return;
     }
     std::size_t size = piece.size();
     if (f.bytes_per_s > 0) {
@@ -230,38 +227,46 @@ void FaultProxy::pump(Connection& c, bool up) {
     const ssize_t n = ::recv(from, piece.data(), size, 0);
     if (n <= 0) {
       ::shutdown(to, SHUT_WR);
-      break;
+      return;
     }
     if (f.flip_at >= offset && f.flip_at < offset + n) {
       char& byte = piece[static_cast<std::size_t>(f.flip_at - offset)];
       byte = static_cast<char>(byte ^ (1 << rng.below(8)));
     }
-    const std::int64_t jitter_ms =
-        f.jitter_ms == 0 ? 0
-                         : static_cast<std::int64_t>(
-                               rng.below(static_cast<std::uint32_t>(2 * f.jitter_ms + 1))) -
-                               f.jitter_ms;
-    const std::int64_t wait_ms = std::max<std::int64_t>(0, f.delay_ms + jitter_ms);
-    if (wait_ms > 0 && !pause(wait_ms)) break;
     offset += n;
+    std::int64_t wait_ms = f.delay_ms;
+    if (f.jitter_ms > 0) {
+      wait_ms += rng.below(static_cast<std::uint32_t>(2 * f.jitter_ms + 1)) - f.jitter_ms;
+    }
     if (f.bytes_per_s > 0) {
       const auto due = begin + std::chrono::milliseconds(offset * 1000 / f.bytes_per_s);
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          due - std::chrono::steady_clock::now());
-      if (left.count() > 0 && !pause(left.count())) break;
+      wait_ms = std::max<std::int64_t>(wait_ms,
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(
+                                           due - std::chrono::steady_clock::now())
+                                           .count());
     }
-    for (ssize_t sent = 0; sent < n;) {
-      const ssize_t k = ::send(to, piece.data() + sent, static_cast<std::size_t>(n - sent),
-                               MSG_NOSIGNAL);
-      if (k <= 0) {
-        ::shutdown(from, SHUT_RD);
-        --c.running;
-        return;
-      }
-      sent += k;
+    if (wait_ms > 0 && !pause(wait_ms)) return;
+    if (!send_all(c, to, piece.data(), static_cast<std::size_t>(n))) {
+      return c.end(Ending::kClose);
     }
   }
-  --c.running;
+}
+
+bool FaultProxy::send_all(const Connection& c, int to, const char* data, std::size_t size) {
+  while (size > 0) {
+    if (stopping_ || c.ended()) return false;
+    const ssize_t n = ::send(to, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) {
+      data += n;
+      size -= static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd p{to, POLLOUT, 0};
+      ::poll(&p, 1, kPollMs);
+    } else {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace fedqat

@@ -57,6 +57,8 @@ class FaultProxy {
   struct Connection;
   void accept_all();
   void pump(Connection& c, bool up);
+  void forward(Connection& c, bool up);
+  bool send_all(const Connection& c, int to, const char* data, std::size_t size);
   bool pause(std::int64_t ms);  // false: stopping
   void end_all();
 
