@@ -36,7 +36,8 @@ int end_parse(const CLI::App& app, const CLI::ParseError& e) {
   if (e.get_exit_code() == 0) return app.exit(e);
   const auto commands = app.get_subcommands();
   const std::string help = commands.empty() ? "" : " " + commands.front()->get_name();
-  return complain({Errc::kInvalid, std::string(e.what()) + "; see " + app.get_name() + help + " --help"});
+  return complain(
+      {Errc::kInvalid, std::string(e.what()) + "; see " + app.get_name() + help + " --help"});
 }
 
 }  // namespace

@@ -46,15 +46,17 @@ std::string verify_error_text(X509_STORE_CTX* store) {
              " does not bear the name that was asked for: check the coordinator's address, or "
              "make its certificate for that name";
     case X509_V_ERR_INVALID_PURPOSE:
-      return who + " is not meant for this side of a connection: use one with the right extended "
-                   "key usage (serverAuth, clientAuth)";
+      return who +
+             " is not meant for this side of a connection: use one with the right extended "
+             "key usage (serverAuth, clientAuth)";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return who + " was not issued by the federation's CA (" + X509_verify_cert_error_string(code) +
+      return who + " was not issued by the federation's CA (" +
+             X509_verify_cert_error_string(code) +
              "): enroll at this coordinator, or check its address";
     case X509_V_ERR_APPLICATION_VERIFICATION:
       return "the server's CA has another fingerprint than the one given: ask the federation's "

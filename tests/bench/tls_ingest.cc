@@ -119,10 +119,10 @@ void bench_ingest(int mib) {
     for (int repeat = 0; repeat < 3; ++repeat) {  // the best of three, in turns
       const TlsContext server = pki().server_context();
       const TlsContext client = pki().client_context();
-      raw = std::max(raw, mb_per_s(mib, seconds([&] {
-                                     in_threads(connections,
-                                                [&] { raw_pair(server, client, each); });
-                                   })));
+      raw =
+          std::max(raw, mb_per_s(mib, seconds([&] {
+                                   in_threads(connections, [&] { raw_pair(server, client, each); });
+                                 })));
       const SmallReplies small;
       frames = std::max(frames, mb_per_s(mib, seconds([&] {
                                            in_threads(connections, [&] {
@@ -134,8 +134,9 @@ void bench_ingest(int mib) {
                                            });
                                          })));
     }
-    std::printf("1 MiB frames, %d connections: OpenSSL alone %.0f MB/s, TlsServer %.0f MB/s (%.2f)\n",
-                connections, raw, frames, frames / raw);
+    std::printf(
+        "1 MiB frames, %d connections: OpenSSL alone %.0f MB/s, TlsServer %.0f MB/s (%.2f)\n",
+        connections, raw, frames, frames / raw);
     std::fflush(stdout);
   }
 }
@@ -214,9 +215,10 @@ void bench_idle(int connections) {
     FEDQAT_CHECK(clients[i]->call(test_frame(kMaxFrame)));
   }
   const long after = ask();
-  std::printf("%d idle mutual connections: %.1f KiB resident each; %.1f after 1 MiB from every 20th\n",
-              connections, static_cast<double>(idle - before) / 1024 / connections,
-              static_cast<double>(after - before) / 1024 / connections);
+  std::printf(
+      "%d idle mutual connections: %.1f KiB resident each; %.1f after 1 MiB from every 20th\n",
+      connections, static_cast<double>(idle - before) / 1024 / connections,
+      static_cast<double>(after - before) / 1024 / connections);
   std::fflush(stdout);
   ::close(channel[0]);
   ::waitpid(child, nullptr, 0);

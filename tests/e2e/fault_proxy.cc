@@ -19,8 +19,9 @@ int complain(const Error& e) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("TCP proxy with faults. SPEC: delay=MS,jitter=MS,rate=BYTES_PER_S,stall=N,cut=N,"
-               "reset=N,truncate=N,flip=N, where N is an offset in bytes");
+  CLI::App app(
+      "TCP proxy with faults. SPEC: delay=MS,jitter=MS,rate=BYTES_PER_S,stall=N,cut=N,"
+      "reset=N,truncate=N,flip=N, where N is an offset in bytes");
   std::string host = "127.0.0.1";
   std::uint16_t target_port = 0;
   std::uint16_t port = 0;

@@ -240,10 +240,10 @@ void FaultProxy::forward(Connection& c, bool up) {
     }
     if (f.bytes_per_s > 0) {
       const auto due = begin + std::chrono::milliseconds(offset * 1000 / f.bytes_per_s);
-      wait_ms = std::max<std::int64_t>(wait_ms,
-                                       std::chrono::duration_cast<std::chrono::milliseconds>(
-                                           due - std::chrono::steady_clock::now())
-                                           .count());
+      wait_ms =
+          std::max<std::int64_t>(wait_ms, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                              due - std::chrono::steady_clock::now())
+                                              .count());
     }
     if (wait_ms > 0 && !pause(wait_ms)) return;
     if (!send_all(c, to, piece.data(), static_cast<std::size_t>(n))) {

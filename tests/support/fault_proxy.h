@@ -17,23 +17,23 @@ namespace fedqat {
 
 // Of one direction of a connection. Offsets count that direction's bytes; below 0: never.
 struct Faults {
-  std::int64_t delay_ms = 0;     // before each piece is passed on
-  std::int64_t jitter_ms = 0;    // up to that much more or less
-  std::int64_t bytes_per_s = 0;  // 0: no limit
-  std::int64_t stall_at = -1;    // passes nothing on from there, keeps both sockets
-  std::int64_t cut_at = -1;      // closes both sockets
-  std::int64_t reset_at = -1;    // the same by RST
-  std::int64_t truncate_at = -1; // ends this direction (FIN) and goes on with the other
-  std::int64_t flip_at = -1;     // a random bit of that byte
+  std::int64_t delay_ms = 0;      // before each piece is passed on
+  std::int64_t jitter_ms = 0;     // up to that much more or less
+  std::int64_t bytes_per_s = 0;   // 0: no limit
+  std::int64_t stall_at = -1;     // passes nothing on from there, keeps both sockets
+  std::int64_t cut_at = -1;       // closes both sockets
+  std::int64_t reset_at = -1;     // the same by RST
+  std::int64_t truncate_at = -1;  // ends this direction (FIN) and goes on with the other
+  std::int64_t flip_at = -1;      // a random bit of that byte
 };
 
 // "delay=50,jitter=10,rate=32000,stall=N,cut=N,reset=N,truncate=N,flip=N"; kInvalid.
 Result<Faults> parse_faults(const std::string& text);
 
 struct ProxyFaults {
-  Faults up;    // from the client to the target
-  Faults down;  // back
-  bool half_open = false;       // accepts, connects and passes nothing
+  Faults up;                      // from the client to the target
+  Faults down;                    // back
+  bool half_open = false;         // accepts, connects and passes nothing
   std::int64_t connections = -1;  // only the first so many suffer; below 0: all
 };
 

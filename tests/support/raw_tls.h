@@ -125,8 +125,8 @@ class RawTls {
 
  private:
   void use(const RawTlsSpec& spec) {
-    BIO* chain = BIO_new_mem_buf(spec.certificate_pem.data(),
-                                 static_cast<int>(spec.certificate_pem.size()));
+    BIO* chain =
+        BIO_new_mem_buf(spec.certificate_pem.data(), static_cast<int>(spec.certificate_pem.size()));
     X509* own = PEM_read_bio_X509(chain, nullptr, nullptr, nullptr);
     FEDQAT_CHECK(own != nullptr && SSL_CTX_use_certificate(ctx_, own) == 1);
     X509_free(own);

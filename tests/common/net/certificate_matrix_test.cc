@@ -169,8 +169,8 @@ TEST_CASE("certificates: the client believes the right servers and no other") {
        Errc::kUnavailable},
       {"TLS 1.1 alone", only_version(good, TLS1_1_VERSION), "TLS failed", "localhost", nullptr,
        Errc::kUnavailable},
-      {"no common cipher", only_ciphersuite(good, "TLS_AES_128_CCM_SHA256"), "refuse",
-       "localhost", nullptr, Errc::kRejected},
+      {"no common cipher", only_ciphersuite(good, "TLS_AES_128_CCM_SHA256"), "refuse", "localhost",
+       nullptr, Errc::kRejected},
       {"pinned", good, nullptr, "localhost", pin},
       {"pinned, other CA", good, "another fingerprint", "localhost", &z.other_pki.ca.sha256},
       {"pinned, CA not sent", shows(z.servers.good, ""), "another fingerprint", "localhost", pin},
@@ -198,10 +198,10 @@ TEST_CASE("certificates: the client believes the right servers and no other") {
       o.host = "127.0.0.1";
       o.port = listener.port();
       o.server_name = cell.server_name;
-      TlsTransport client(
-          o, cell.pinned != nullptr
-                 ? TlsContext::client_pinned(*cell.pinned).value()
-                 : TlsContext::client(z.pki.client_identity(), z.pki.ca.pem).value());
+      TlsTransport client(o,
+                          cell.pinned != nullptr
+                              ? TlsContext::client_pinned(*cell.pinned).value()
+                              : TlsContext::client(z.pki.client_identity(), z.pki.ca.pem).value());
       const auto reply = client.call(test_frame(8));
       CHECK(static_cast<bool>(reply) == (cell.says == nullptr));
       if (cell.says != nullptr && !reply) {

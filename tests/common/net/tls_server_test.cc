@@ -1,5 +1,7 @@
 #include "common/net/tls_server.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -64,12 +66,10 @@ TEST_CASE("server: the peer is known by its certificate") {
 }
 
 TEST_CASE("server: the enrolment port asks for no certificate") {
-  EchoServer echo(
-      TlsContext::server_without_client_certificates(pki().server_identity()).value());
+  EchoServer echo(TlsContext::server_without_client_certificates(pki().server_identity()).value());
   Peer seen;
   echo.on_peer = [&](const Peer& p) { seen = p; };
-  TlsTransport client(echo.client_options(),
-                      TlsContext::client_pinned(pki().ca.sha256).value());
+  TlsTransport client(echo.client_options(), TlsContext::client_pinned(pki().ca.sha256).value());
   REQUIRE(client.call(test_frame(10)));
   CHECK(seen.common_name.empty());
   CHECK(seen.public_key == Digest{});
@@ -93,16 +93,17 @@ TEST_CASE("server: replies may come late and from any thread, and the last one m
   std::unique_ptr<TlsServer> server;
   std::vector<std::thread> threads;
   std::mutex mutex;
-  server = std::move(TlsServer::start(options, pki().server_context(),
-                                      [&](ConnectionId id, const Peer&, Bytes frame) {
-                                        const std::scoped_lock lock(mutex);
-                                        threads.emplace_back([&, id, f = std::move(frame)] {
-                                          std::this_thread::sleep_for(std::chrono::milliseconds(20));
-                                          server->reply(id, f, f.size() == 7);
-                                          server->reply(id + 1000, f);  // nobody there
-                                        });
-                                      }))
-               .value();
+  server =
+      std::move(TlsServer::start(options, pki().server_context(),
+                                 [&](ConnectionId id, const Peer&, Bytes frame) {
+                                   const std::scoped_lock lock(mutex);
+                                   threads.emplace_back([&, id, f = std::move(frame)] {
+                                     std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                                     server->reply(id, f, f.size() == 7);
+                                     server->reply(id + 1000, f);  // nobody there
+                                   });
+                                 }))
+          .value();
   TlsTransportOptions o;
   o.host = "127.0.0.1";
   o.port = server->port();
@@ -293,7 +294,8 @@ TEST_CASE("server: who sends nothing, half a handshake or a byte now and then is
     const std::int64_t at_ms = elapsed_ms();
     REQUIRE(good.call(test_frame(1000)));
     longest_ms = std::max(longest_ms, elapsed_ms() - at_ms);
-    if (++calls % 2 == 0) slow.write(ByteView(frame).subspan(kFrameHeader, 1));  // 10 bytes a second
+    if (++calls % 2 == 0)
+      slow.write(ByteView(frame).subspan(kFrameHeader, 1));  // 10 bytes a second
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   CHECK(silent.gone());
@@ -336,4 +338,25 @@ TEST_CASE("server: what is not TLS is refused before it is read") {
   REQUIRE(socket.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   CHECK(eventually([&] { return echo.server->stats().failed_protocol == 1; }));
   CHECK(eventually([&] { return echo.server->stats().connections_now == 0; }));
+}
+
+TEST_CASE("server: without file descriptors it waits, and goes on when there are some") {
+  EchoServer echo(pki().server_context());
+  TlsTransport before(echo.client_options(), pki().client_context());
+  REQUIRE(before.call(test_frame(10)));
+  const RawSocket socket(::socket(AF_INET, SOCK_STREAM, 0), 0);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  rlimit none = limit;
+  none.rlim_cur = static_cast<rlim_t>(socket.fd()) + 1;  // the lowest that was free
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const sockaddr_in a = loopback(echo.server->port());
+  const int connected = ::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&a), sizeof a);
+  const bool paused = eventually([&] { return echo.server->stats().accept_pauses > 0; });
+  const auto meanwhile = before.call(test_frame(10));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(connected == 0);
+  CHECK(paused);
+  CHECK(meanwhile);
+  CHECK(eventually([&] { return echo.server->stats().accepted == 2; }));
 }

@@ -149,8 +149,10 @@ TEST_CASE("transport: traffic counts what went over the wire") {
   CHECK(open.bytes_received > 100'000);
   client.disconnect();
   CHECK(client.traffic().bytes_received >= open.bytes_received);
-  CHECK(eventually([&] { return echo.server->stats().bytes_in == client.traffic().bytes_sent ||
-                                echo.server->stats().connections_now == 0; }));
+  CHECK(eventually([&] {
+    return echo.server->stats().bytes_in == client.traffic().bytes_sent ||
+           echo.server->stats().connections_now == 0;
+  }));
 }
 
 TEST_CASE("transport: every fault ends in an error within its limit, and a healed line works") {
