@@ -159,6 +159,37 @@ void bench_connections() {
   std::fflush(stdout);
 }
 
+// What many devices that fetch a model cost.
+void bench_replies(int mib) {
+  std::unique_ptr<TlsServer> server;
+  ServerOptions o;
+  o.address = "127.0.0.1";
+  const Bytes chunk = test_frame(kMaxFrame);
+  server = std::move(TlsServer::start(o, pki().server_context(),
+                                      [&](ConnectionId id, const Peer&, const Bytes&) {
+                                        server->reply(id, chunk);
+                                      }))
+               .value();
+  TlsTransportOptions options;
+  options.host = "127.0.0.1";
+  options.port = server->port();
+  const TlsContext client = pki().client_context();
+  for (const int connections : {1, 4}) {
+    double best = 0;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      best = std::max(best, mb_per_s(mib, seconds([&] {
+                                       in_threads(connections, [&] {
+                                         TlsTransport t(options, client);
+                                         for (int i = 0; i < mib / connections; ++i) {
+                                           FEDQAT_CHECK(t.call(test_frame(4)));
+                                         }
+                                       });
+                                     })));
+    }
+    std::printf("1 MiB replies, %d connections: %.0f MB/s\n", connections, best);
+  }
+}
+
 long resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   long pages = 0;
@@ -238,4 +269,5 @@ int main(int argc, char** argv) {
   bench_idle(idle);  // before this process has threads
   bench_connections();
   bench_ingest(mib);
+  bench_replies(mib);
 }
