@@ -54,6 +54,7 @@ class SqliteJournal final : public Journal {
       : db_(std::move(db)), segment_(std::move(segment)), path_(std::move(path)) {}
 
   Result<void> recover();
+  void sync_payloads(bool on) { sync_payloads_ = on; }
 
   Result<std::optional<Recovered>> load() override;
   Result<void> replay(std::uint32_t round,
@@ -76,6 +77,7 @@ class SqliteJournal final : public Journal {
   Result<void> write(const PendingAttempt& p);
   Result<void> write(const Checkpoint& c);
 
+  bool sync_payloads_ = true;
   Database db_;
   Segment segment_;
   stdfs::path path_;
@@ -268,7 +270,7 @@ Result<void> SqliteJournal::sync() {
   if (auto r = usable(); !r) return r;
   if (!dirty()) return {};
   broken_ = true;  // until everything has worked
-  if (auto r = segment_.sync(); !r) return r;
+  if (auto r = sync_payloads_ ? segment_.sync() : Result<void>(); !r) return r;
   if (auto r = write_pending(); !r) return r;
   broken_ = false;
   const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) {
@@ -364,6 +366,7 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const stdfs::path& database
   if (!payloads) return payloads.error();
   FEDQAT_FAILPOINT("journal.open.after_segment");
   auto journal = std::make_unique<SqliteJournal>(*std::move(db), *std::move(payloads), database);
+  journal->sync_payloads(options.sync_payloads);
   if (auto r = journal->recover(); !r) return r.error();
   return std::unique_ptr<Journal>(std::move(journal));
 }
