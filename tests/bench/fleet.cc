@@ -126,7 +126,8 @@ std::vector<Identity> enroll(const StatePaths& paths, int devices) {
     const PrivateKey key = PrivateKey::make_p256();
     const std::string name = "device-" + std::to_string(i);
     const auto certificate =
-        sign_csr(*ca, *ca_key, *make_csr(key, name), {name, {}, {}, {now - 600, now + 86400}});
+        sign_csr(*ca, *ca_key, *make_csr(key, name),
+                 {name, CertificateProfile::Purpose::kClient, {}, {now - 600, now + 86400}});
     FEDQAT_CHECK(certificate);
     FEDQAT_CHECK(registry->add_token(name, name, now + 3600));
     const auto device = registry->redeem(name, key.public_sha256(), now);

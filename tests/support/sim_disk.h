@@ -35,7 +35,8 @@ class SimDisk final : public Files {
   Result<std::unique_ptr<File>> open_existing(const std::filesystem::path& path) override;
   Result<void> sync_dir(const std::filesystem::path& dir) override;
 
-  // The process dies: what it wrote stays, open handles fail from now on and change nothing.
+  // The process dies: what it wrote stays, open handles fail from now on and change nothing, nor
+  // does the rest of it. The next one begins with open(), or when SQLite opens a database.
   void crash();
   // The machine dies. Synced bytes stay. Of a file's unsynced writes each one stays, is lost or
   // leaves some of its 512-byte sectors, by `seed`; cuts and growth stay or are lost. Of the files
@@ -92,6 +93,7 @@ class SimDisk final : public Files {
   Names durable_names_;
   std::vector<NameChange> pending_names_;
   std::uint64_t epoch_ = 0;  // handles of an earlier one are stale
+  bool down_ = false;        // between two processes
   std::uint64_t crash_at_ = 0;
   Counter writes_;
   Counter syncs_;
