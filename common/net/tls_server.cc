@@ -118,7 +118,7 @@ void TlsServer::reply(ConnectionId id, Bytes frame, bool then_close) {
   impl_->workers[id % impl_->workers.size()]->reply(id, std::move(frame), then_close);
 }
 
-void TlsServer::close_if(std::function<bool(const Peer&)> cut) {
+void TlsServer::close_if(const std::function<bool(const Peer&)>& cut) {
   for (const auto& w : impl_->workers) w->close_if(cut);
 }
 

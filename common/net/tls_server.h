@@ -104,7 +104,7 @@ class TlsServer {
   void reply(ConnectionId id, Bytes frame, bool then_close = false);
   // Cuts the connections whose peer `cut` picks; called on the I/O threads. Handshakes that end
   // later are not asked: the handler must look at revocation with each request.
-  void close_if(std::function<bool(const Peer&)> cut);
+  void close_if(const std::function<bool(const Peer&)>& cut);
   // For handshakes from now on; live connections stay.
   void reload(const TlsContext& context);
   void stop_accepting();
