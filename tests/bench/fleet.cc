@@ -374,6 +374,7 @@ int run(const Options& o) {
     if (round > 1) fleet.all_send({&check_in});
     const auto* task = std::get_if<Task>(&fleet.devices().front().last.body);
     FEDQAT_CHECK(task != nullptr);
+    if (std::getenv("DBG")) for (auto& g : task->grid) std::printf("task round %u bits %d step %g\n", task->round, g.bits, g.step);
     const auto frames = update_frames(*task, *graph);
     std::vector<const Bytes*> list;
     double bytes = 0;
