@@ -171,7 +171,7 @@ Result<UploadOutcome> Session::finish(const SealedUpdate& update) {
     if (ack == nullptr) return unexpected("upload");
     if (ack->complete) return UploadOutcome(Counted{});
     if (ack->received > size) return Error{Errc::kCorrupt, "ack.received is beyond the update"};
-    offset = ack->received;
+    offset = static_cast<std::size_t>(ack->received);
   }
   return Error{Errc::kUnavailable, "the coordinator does not take the update"};
 }
