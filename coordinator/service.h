@@ -47,6 +47,7 @@ using CoordinatorEvent =
 // What a deployment adds; the simulator leaves all of it out.
 struct Surroundings {
   Journal* journal = nullptr;  // must outlive the coordinator
+  std::size_t inbox_bytes = std::size_t{16} << 20;  // of updates that come in several chunks
   // The signed manifest of a task's model.
   std::function<Bytes(const Task&)> sign = {};
   std::function<void(const CoordinatorEvent&)> observe = {};

@@ -1,11 +1,10 @@
 #include "common/store/segment.h"
 
-#include <zlib.h>
-
 #include <array>
 #include <limits>
 #include <string>
 
+#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 
 namespace fedqat {
@@ -27,11 +26,6 @@ Header encode_header(const Location& location) {
 }
 
 }  // namespace
-
-std::uint32_t checksum(ByteView bytes) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 Segment::Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path path,
                  std::uint64_t capacity, std::uint64_t growth)
@@ -91,7 +85,7 @@ Result<Location> Segment::append(ByteView payload) {
   if (payload.size() > std::numeric_limits<std::uint32_t>::max()) {
     return Error{Errc::kInvalid, path_.string() + ": a record takes at most 4 GiB"};
   }
-  const Location location{end_, static_cast<std::uint32_t>(payload.size()), checksum(payload)};
+  const Location location{end_, static_cast<std::uint32_t>(payload.size()), crc32c(payload)};
   if (location.end() > capacity_) {
     if (auto r = grow(location.end()); !r) return r.error();
   }
@@ -133,7 +127,7 @@ Result<Bytes> Segment::read(const Location& location) {
   Bytes payload(location.length);
   auto n = file_->read_at(location.offset + kSegmentHeader, payload);
   if (!n) return n.error();
-  if (*n != payload.size() || checksum(payload) != location.crc) {
+  if (*n != payload.size() || crc32c(payload) != location.crc) {
     return corrupt("the payload's checksum is wrong");
   }
   return payload;

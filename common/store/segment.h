@@ -23,12 +23,9 @@ inline constexpr std::uint64_t kSegmentGrowth = std::uint64_t{64} << 20;
 struct Location {
   std::uint64_t offset = 0;  // of the record
   std::uint32_t length = 0;  // of the payload
-  std::uint32_t crc = 0;     // CRC-32 of the payload
+  std::uint32_t crc = 0;     // CRC-32C of the payload
   std::uint64_t end() const { return offset + kSegmentHeader + length; }
 };
-
-// CRC-32 (IEEE), that of Location.
-std::uint32_t checksum(ByteView bytes);
 
 // Not thread-safe. Errors name the file and the remedy.
 class Segment {

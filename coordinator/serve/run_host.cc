@@ -87,8 +87,11 @@ Result<void> RunHost::set_devices(std::uint32_t devices, const std::vector<Clien
     auto known = journal_->load();
     if (!known) return known.error();
     if (!*known && devices < start_devices()) return {};
-    Surroundings surroundings{journal_.get(), [this](const Task& task) { return sign(task); },
-                              observe_};
+    Surroundings surroundings;
+    surroundings.journal = journal_.get();
+    surroundings.inbox_bytes = (std::size_t{config_.deploy().memory_limit_mb()} << 20) / 2;
+    surroundings.sign = [this](const Task& task) { return sign(task); };
+    surroundings.observe = observe_;
     auto made = Coordinator::make(config_, network_, devices, now_ms, std::move(surroundings));
     if (!made) return made.error();
     coordinator_ = std::move(*made);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 
 namespace fedqat {
@@ -210,7 +211,7 @@ Result<void> SqliteJournal::replay(std::uint32_t round,
       update.payload = *std::move(payload);
     } else {
       update.payload = bytes_of(row->blob(5));
-      if (checksum(update.payload) != crc) {
+      if (crc32c(update.payload) != crc) {
         return corrupt("the update of client " + std::to_string(update.client) + " was changed");
       }
     }
@@ -233,7 +234,7 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   FEDQAT_FAILPOINT("journal.add.before_payload");
   if (update.payload.size() < kInlineBytes) {
     p.update.payload = update.payload;
-    p.crc = checksum(update.payload);
+    p.crc = crc32c(update.payload);
   } else {
     auto location = segment_.append(update.payload);
     if (!location) return location.error();

@@ -263,6 +263,12 @@ class Fleet {
     auto reply = decode_reply(d.in);
     FEDQAT_CHECK(reply);
     if (const auto* refusal = std::get_if<Refusal>(&reply->body)) {
+      if (refusal->code == RefusalCode::kBusy) {  // the same again; its turn comes
+        d.in = {};
+        d.sent = d.have = 0;
+        ++busy_;
+        return;
+      }
       std::fprintf(stderr, "refused: %s\n", refusal->text.c_str());
       std::exit(1);
     }
@@ -287,6 +293,7 @@ class Fleet {
   std::vector<TlsContext> contexts_;
   std::vector<Device> devices_;
   std::size_t left_ = 0;
+  std::size_t busy_ = 0;
 };
 
 // ---- updates
@@ -374,7 +381,7 @@ int run(const Options& o) {
     if (round > 1) fleet.all_send({&check_in});
     const auto* task = std::get_if<Task>(&fleet.devices().front().last.body);
     FEDQAT_CHECK(task != nullptr);
-    if (std::getenv("DBG")) for (auto& g : task->grid) std::printf("task round %u bits %d step %g\n", task->round, g.bits, g.step);
+    FEDQAT_CHECK(task->round == static_cast<std::uint32_t>(round));
     const auto frames = update_frames(*task, *graph);
     std::vector<const Bytes*> list;
     double bytes = 0;
