@@ -9,6 +9,7 @@
 #include "common/wire/config.h"
 #include "common/wire/manifest.h"
 #include "common/wire/model_file.h"
+#include "coordinator/state/rounds_journal.h"
 #include "coordinator/state/sqlite_journal.h"
 
 namespace fedqat {
@@ -70,13 +71,17 @@ Result<std::unique_ptr<RunHost>> RunHost::open(
   if (auto ok = host->fs_->write_atomic(host->paths_.config(), as_bytes(toml)); !ok) {
     return ok.error();
   }
-  const bool full = config.deploy().durability() == "full";
+  const std::string& durability = config.deploy().durability();
+  const bool full = durability != "relaxed";
   SqliteJournalOptions options;
   options.synchronous = full ? Synchronous::kFull : Synchronous::kNormal;
   options.sync_payloads = full;
   auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads(), options);
   if (!journal) return journal.error();
   host->journal_ = std::move(*journal);
+  if (durability == "rounds") {
+    host->journal_ = std::make_unique<RoundsJournal>(std::move(host->journal_));
+  }
   return host;
 }
 

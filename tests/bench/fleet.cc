@@ -2,7 +2,8 @@
 // idle ones, and how fast a round's updates come in. The devices do not train; their updates are
 // valid and say nothing.
 //
-//   bench_fleet COORDINATOR [--devices N] [--hidden H] [--float] [--memory-mb M] [--relaxed]
+//   bench_fleet COORDINATOR [--devices N] [--hidden H] [--float] [--memory-mb M] [--rounds R]
+//     [--durability full|relaxed|rounds]
 //
 // One client thread, the server has the rest of the machine. An update has about 74 H parameters.
 #include <arpa/inet.h>
@@ -48,7 +49,7 @@ struct Options {
   int hidden = 14000;
   bool fp32 = false;
   int memory_mb = 256;
-  bool relaxed = false;
+  std::string durability = "full";
   int rounds = 3;
 };
 
@@ -349,7 +350,7 @@ int run(const Options& o) {
                         << "\nmax_samples = 64\n[deploy]\nport = 0\nenroll_port = 0\nops_port = 0\n"
                         << "address = \"127.0.0.1\"\nmax_per_address = 100000\n"
                         << "memory_limit_mb = " << o.memory_mb << "\ndurability = \""
-                        << (o.relaxed ? "relaxed" : "full") << "\"\n";
+                        << o.durability << "\"\n";
   FEDQAT_CHECK(run_to_end({o.coordinator, "init", "--state", state, "--name", "localhost"}) == 0);
   const StatePaths paths{state};
   double start = now_s();
@@ -430,15 +431,15 @@ int main(int argc, char** argv) {
       o.rounds = number();
     } else if (word == "--float") {
       o.fp32 = true;
-    } else if (word == "--relaxed") {
-      o.relaxed = true;
+    } else if (word == "--durability") {
+      o.durability = i + 1 < argc ? argv[++i] : "";
     } else {
       o.coordinator = word;
     }
   }
   if (o.coordinator.empty() || o.devices < 1) {
     std::fprintf(stderr, "usage: bench_fleet COORDINATOR [--devices N] [--hidden H] [--float] "
-                         "[--memory-mb M] [--rounds R] [--relaxed]\n");
+                         "[--memory-mb M] [--rounds R] [--durability full|relaxed|rounds]\n");
     return 2;
   }
   return fedqat::run(o);
