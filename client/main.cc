@@ -15,6 +15,8 @@ Examples:
   fedqat-client enroll --server fl.example.org:7444 --token fq1....
   fedqat-client run --data /srv/images --set data.name=idx
   fedqat-client run configs/quickstart.toml --shard
+  fedqat-client doctor
+  fedqat-client eval model.fedqat --config configs/quickstart.toml
   fedqat-client run my.toml --set duty.hours=22-6 --set duty.upload_kbit_s=500
 
 Exit codes:
@@ -36,6 +38,15 @@ void add_state(CLI::App& command, std::filesystem::path& state) {
 void add_optional_input(CLI::App& command, InputOptions& input) {
   add_input(command, input);
   command.get_option("config")->required(false)->check(not_empty);
+}
+
+// --config instead of a place of its own.
+void add_config_option(CLI::App& command, InputOptions& input) {
+  add_input(command, input);
+  command.remove_option(command.get_option("config"));
+  command.add_option("--config", input.config, "TOML file, for [data]")
+      ->type_name("CONFIG")
+      ->check(not_empty);
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -86,6 +97,37 @@ int parse_and_run(int argc, char** argv) {
       "  fedqat-client run --data /srv/images --set data.name=idx\n"
       "  fedqat-client run configs/quickstart.toml --shard --once");
   command->callback([&] { code = run_command(run, *fs); });
+
+  EvalOptions eval;
+  command = app.add_subcommand("eval", "Accuracy and loss of a model.fedqat on the test set");
+  command->add_option("model", eval.model, "The model")
+      ->type_name("MODEL")
+      ->required()
+      ->check(not_empty);
+  add_config_option(*command, eval.input);
+  command->add_flag("--json", eval.json, "Prints JSON");
+  command->footer(
+      "Examples:\n  fedqat-client eval model.fedqat --config configs/quickstart.toml\n"
+      "  fedqat-client eval model.fedqat --set data.name=mnist --data /srv/mnist");
+  command->callback([&] { code = eval_command(eval, *fs); });
+
+  BenchOptions bench;
+  command = app.add_subcommand("bench", "How fast this device trains and runs a network");
+  add_optional_input(*command, bench.input);
+  command->add_flag("--synthetic", bench.synthetic, "Takes noise where the data are not there");
+  command->add_flag("--json", bench.json, "Prints JSON");
+  command->footer("Examples:\n  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
+  command->callback([&] { code = bench_command(bench, *fs); });
+
+  DoctorOptions doctor;
+  command = app.add_subcommand("doctor", "Looks for what would keep this device from working");
+  add_state(*command, doctor.state);
+  add_optional_input(*command, doctor.input);
+  command->add_flag("--json", doctor.json, "Prints JSON");
+  command->footer(
+      "Exit code 1 if anything fails.\nExamples:\n  fedqat-client doctor\n"
+      "  fedqat-client doctor configs/quickstart.toml --json");
+  command->callback([&] { code = doctor_command(doctor, *fs); });
 
   if (auto r = check_isa_env(); !r) return complain(r.error());
   const int parsed = parse_command_line(app, argc, argv);

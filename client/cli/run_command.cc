@@ -63,10 +63,7 @@ int run_command(const RunOptions& options, Fs& fs) {
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_THRESHOLD, kMapBytes);
   catch_stop_signals();
-  // Without a config [data] and [duty] have their defaults, or what --set says.
-  auto config = options.input.config.empty()
-                    ? parse_config("", "defaults", options.input.overrides)
-                    : load_config(fs, options.input);
+  const auto config = client_config(fs, options.input);
   if (!config) return complain(config.error());
   const auto end = run(options, fs, *config);
   if (!end) return complain(end.error());

@@ -11,7 +11,7 @@ stop_all() { [ ${#pids[@]} = 0 ] || kill -9 "${pids[@]}" 2>/dev/null; rm -rf "$w
 trap stop_all EXIT
 
 config=configs/quickstart.toml
-keys=(--set run.rounds=6 --set partition.clients=4 --set round.clients=4)
+keys=(--set run.rounds=6 --set partition.clients=4 --set round.clients=4 --set client.epochs=60)
 duty=(--set duty.retry_max_s=1 --set duty.checkpoint_s=0.05)
 ports=(--set deploy.address=127.0.0.1 --set deploy.port=0 --set deploy.enroll_port=0
   --set deploy.ops_port=0)
