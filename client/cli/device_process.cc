@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "client/cli/place.h"
+#include "common/base/memory.h"
 #include "common/base/systemd.h"
 #include "common/cli/exit_code.h"
 #include "common/crypto/random.h"
@@ -128,6 +129,8 @@ std::int64_t DeviceProcess::off_duty_ms() {
 Result<std::unique_ptr<Transport>> DeviceProcess::connect(const DeviceIdentity& identity) {
   return connect_device(identity, limits_);
 }
+
+void DeviceProcess::before_training() { release_memory(); }
 
 void DeviceProcess::say(const std::string& event) {
   if (!quiet_) std::fprintf(stderr, "fedqat-client: %s\n", event.c_str());

@@ -30,6 +30,7 @@ class DeviceProcess final : public DeviceWorld {
   void wait(std::int64_t ms) override;
   std::int64_t off_duty_ms() override;
   Result<std::unique_ptr<Transport>> connect(const DeviceIdentity& identity) override;
+  void before_training() override;
   void say(const std::string& event) override;
 
  private:

@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -7,15 +6,13 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/device_process.h"
+#include "common/base/memory.h"
 #include "common/base/systemd.h"
 #include "common/cli/exit_code.h"
 #include "common/wire/config.h"
 
 namespace fedqat {
 namespace {
-
-// Blocks from this size on go back to the system when they are freed, instead of staying in holes.
-constexpr int kMapBytes = 64 << 10;
 
 long peak_kib() {
   rusage usage{};
@@ -60,8 +57,7 @@ std::filesystem::path default_state_dir() {
 }
 
 int run_command(const RunOptions& options, Fs& fs) {
-  ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_MMAP_THRESHOLD, kMapBytes);
+  prefer_small_heap();
   catch_stop_signals();
   const auto config = client_config(fs, options.input);
   if (!config) return complain(config.error());

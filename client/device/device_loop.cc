@@ -241,6 +241,7 @@ Result<DeviceLoop::Next> DeviceLoop::work(Task task) {
   }
   world_.say(round_text(work->task.round) + " (" + std::string(phase_name(work->task.phase)) +
              "): training on " + std::to_string((*samples)->size()) + " samples");
+  world_.before_training();
   try {
     auto update = train(*work, **samples);
     // A diverged round is not the end: the next model may train.

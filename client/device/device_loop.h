@@ -27,6 +27,7 @@ class DeviceWorld {
   // How long not to check in: 0 is now (duty hours, a busy device).
   virtual std::int64_t off_duty_ms() = 0;
   virtual Result<std::unique_ptr<Transport>> connect(const DeviceIdentity& identity) = 0;
+  virtual void before_training() {}
   virtual void say(const std::string& event) = 0;  // one line for the log
 };
 

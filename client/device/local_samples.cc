@@ -1,7 +1,6 @@
 #include "client/device/local_samples.h"
 
-#include <malloc.h>
-
+#include "common/base/memory.h"
 #include "common/data/load.h"
 #include "common/wire/partition_config.h"
 
@@ -48,7 +47,7 @@ Result<const Dataset*> LocalSamples::of(std::uint32_t client) {
   if (samples_.size() == 0) return Error{Errc::kInvalid, "there are no training samples here"};
   client_ = client;
   data = DataSplit{};
-  ::malloc_trim(0);
+  release_memory();
   return &samples_;
 }
 
