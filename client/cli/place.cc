@@ -14,7 +14,7 @@ Result<Place> parse_place(std::string_view text) {
     std::uint16_t port = 0;
     const auto [stop, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (code == std::errc() && stop == digits.data() + digits.size() && port > 0 &&
-        (bracketed || host.find(':') == std::string_view::npos)) {
+        (bracketed || host.find_first_of(":[]") == std::string_view::npos)) {
       return Place{std::string(host), port};
     }
   }
