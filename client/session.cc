@@ -21,12 +21,6 @@ Error rejected(const Refusal& refusal) {
   return {Errc::kRejected, std::string(refusal_name(refusal.code)) + ": " + refusal.text};
 }
 
-Result<Reply> call(Transport& transport, const Request& request) {
-  auto frame = transport.call(encode_request(request));
-  if (!frame) return frame.error();
-  return decode_reply(*frame);
-}
-
 UpdateGrid grid_of(const Graph& graph, const Task& task) {
   UpdateGrid grid;
   for (std::size_t t = 0; t < graph.params.size(); ++t) {
@@ -64,6 +58,34 @@ Result<void> check_model(const ModelState& model, Phase phase) {
 
 }  // namespace
 
+Result<Reply> exchange(Transport& transport, const Request& request) {
+  auto frame = transport.call(encode_request(request));
+  if (!frame) return frame.error();
+  return decode_reply(*frame);
+}
+
+Result<CheckInAnswer> check_in(Transport& transport) {
+  auto reply = exchange(transport, CheckIn{});
+  if (!reply) return reply.error();
+  if (auto* task = std::get_if<Task>(&reply->body)) {
+    return CheckInAnswer{reply->retry_after_ms, std::move(*task)};
+  }
+  if (auto* refusal = std::get_if<Refusal>(&reply->body)) {
+    return CheckInAnswer{reply->retry_after_ms, std::move(*refusal)};
+  }
+  if (!std::holds_alternative<RetryLater>(reply->body)) return unexpected("check-in");
+  return CheckInAnswer{reply->retry_after_ms, RetryLater{}};
+}
+
+Result<NetworkSpec> fetch_network(Transport& transport, std::uint64_t run) {
+  auto reply = exchange(transport, FetchNetwork{run});
+  if (!reply) return reply.error();
+  if (const auto* refusal = std::get_if<Refusal>(&reply->body)) return rejected(*refusal);
+  auto* network = std::get_if<NetworkSpec>(&reply->body);
+  if (network == nullptr) return unexpected("network");
+  return std::move(*network);
+}
+
 std::shared_ptr<const ModelState> ModelCache::find(const Digest& sha256) const {
   return model_ != nullptr && sha256 == sha256_ ? model_ : nullptr;
 }
@@ -74,51 +96,66 @@ void ModelCache::keep(const Digest& sha256, std::shared_ptr<const ModelState> mo
 }
 
 Result<std::variant<Work, Idle>> Session::begin() {
-  auto reply = call(transport_, CheckIn{});
-  if (!reply) return reply.error();
+  auto checked_in = check_in(transport_);
+  if (!checked_in) return checked_in.error();
   using Begun = std::variant<Work, Idle>;
-  if (std::holds_alternative<RetryLater>(reply->body)) {
-    return Begun(Idle{reply->retry_after_ms, false});
+  if (const auto* refusal = std::get_if<Refusal>(&checked_in->answer)) {
+    if (refusal->code != RefusalCode::kFinished) return rejected(*refusal);
+    return Begun(Idle{checked_in->retry_after_ms, true});
   }
-  if (const auto* refusal = std::get_if<Refusal>(&reply->body)) {
-    if (refusal->code == RefusalCode::kFinished) return Begun(Idle{reply->retry_after_ms, true});
-    return rejected(*refusal);
-  }
-  auto* task = std::get_if<Task>(&reply->body);
-  if (task == nullptr) return unexpected("check-in");
+  auto* task = std::get_if<Task>(&checked_in->answer);
+  if (task == nullptr) return Begun(Idle{checked_in->retry_after_ms, false});
   if (auto ok = check_task(graph_, *task); !ok) return ok.error();
-  auto bytes = fetch_model(*task);
-  if (!bytes) return bytes.error();
-  auto model = cache_.find(task->model_sha256);
-  if (model == nullptr) {
-    auto state = decode_broadcast(graph_, *bytes);
-    if (!state) return state.error();
-    model = std::make_shared<const ModelState>(std::move(*state));
-    cache_.keep(task->model_sha256, model);
-  }
-  if (auto ok = check_model(*model, task->phase); !ok) return ok.error();
-  return Begun(Work{std::move(*task), std::move(model)});
+  Download download;
+  if (auto ok = download_model(*task, download); !ok) return ok.error();
+  auto work = decode(std::move(*task), download);
+  if (!work) return work.error();
+  return Begun(std::move(*work));
 }
 
-Result<Bytes> Session::fetch_model(const Task& task) {
-  Bytes model;
+Result<Work> Session::fetch(Task task, Download& download) {
+  if (auto ok = check_task(graph_, task); !ok) return ok.error();
+  if (cache_.find(task.model_sha256) == nullptr) {
+    if (auto ok = download_model(task, download); !ok) return ok.error();
+  }
+  const Download whole = std::exchange(download, {});
+  return decode(std::move(task), whole);
+}
+
+Result<Work> Session::decode(Task task, const Download& download) {
+  auto model = cache_.find(task.model_sha256);
+  if (model == nullptr) {
+    auto state = decode_broadcast(graph_, download.data);
+    if (!state) return state.error();
+    model = std::make_shared<const ModelState>(std::move(*state));
+    cache_.keep(task.model_sha256, model);
+  }
+  if (auto ok = check_model(*model, task.phase); !ok) return ok.error();
+  return Work{std::move(task), std::move(model)};
+}
+
+Result<void> Session::download_model(const Task& task, Download& download) {
+  if (download.sha256 != task.model_sha256) download = {task.model_sha256, {}};
+  Bytes& model = download.data;
   const auto chunks = static_cast<std::uint32_t>((task.model_size + kChunkBytes - 1) / kChunkBytes);
-  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
-    auto reply = call(transport_, FetchModel{task.run, task.version, chunk});
+  while (model.size() < task.model_size) {
+    const auto chunk = static_cast<std::uint32_t>(model.size() / kChunkBytes);
+    auto reply = exchange(transport_, FetchModel{task.run, task.version, chunk});
     if (!reply) return reply.error();
     if (const auto* refusal = std::get_if<Refusal>(&reply->body)) return rejected(*refusal);
     const auto* part = std::get_if<ModelChunk>(&reply->body);
     if (part == nullptr) return unexpected("model");
+    const std::size_t size = std::min<std::size_t>(kChunkBytes, task.model_size - model.size());
     if (part->version != task.version || part->chunk != chunk || part->chunks != chunks ||
-        part->sha256 != task.model_sha256 || part->data.size() > task.model_size - model.size()) {
+        part->sha256 != task.model_sha256 || part->data.size() != size) {
+      download = {};
       return Error{Errc::kCorrupt, "model_chunk does not belong to the task's model"};
     }
     model.insert(model.end(), part->data.begin(), part->data.end());
   }
-  if (model.size() != task.model_size || sha256(model) != task.model_sha256) {
-    return Error{Errc::kCorrupt, "the model does not have the SHA-256 of the task"};
-  }
-  return model;
+  if (sha256(model) == task.model_sha256) return {};
+  download = {};
+  return Error{Errc::kCorrupt, "the model does not have the SHA-256 of the task"};
 }
 
 Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, const Work& work,
@@ -162,8 +199,9 @@ Result<UploadOutcome> Session::finish(const SealedUpdate& update) {
                        Bytes(data.begin(), data.end()),
                        {}};
     if (chunk.last()) chunk.stats = update.stats;
-    auto reply = call(transport_, std::move(chunk));
+    auto reply = exchange(transport_, std::move(chunk));
     if (!reply) return reply.error();
+    retry_after_ms_ = reply->retry_after_ms;
     if (auto* refusal = std::get_if<Refusal>(&reply->body)) {
       return UploadOutcome(std::move(*refusal));
     }

@@ -31,6 +31,12 @@ struct Idle {
   bool finished = false;  // the run is over: do not come back
 };
 
+// What has arrived of a model; kept over a lost connection so that no chunk is fetched twice.
+struct Download {
+  Digest sha256{};
+  Bytes data;  // whole chunks
+};
+
 // A trained update, complete: to be stored before it is sent, and sent as often as it takes.
 struct SealedUpdate {
   std::uint64_t run = 0;
@@ -52,8 +58,15 @@ class Session {
 
   // Errors: those of the transport; kCorrupt, kInvalid for a reply that does not fit; kRejected
   // with the coordinator's reason.
+  //
+  // Checks in and downloads the model in any case: the simulator's one cache stands for many
+  // devices that each download.
   Result<std::variant<Work, Idle>> begin();
+  // The model of a task that check_in() gave: from the cache, or downloaded from where `download`
+  // is; `download` is empty afterwards, unless the transport failed.
+  Result<Work> fetch(Task task, Download& download);
   Result<UploadOutcome> finish(const SealedUpdate& update);
+  std::uint32_t retry_after_ms() const { return retry_after_ms_; }  // of finish()'s last reply
 
   // No I/O; on any thread, with a trainer of its own. kInvalid: training diverged, or the task does
   // not fit the network.
@@ -62,11 +75,26 @@ class Session {
                                     Checkpointer* checkpointer = nullptr);
 
  private:
-  Result<Bytes> fetch_model(const Task& task);
+  Result<void> download_model(const Task& task, Download& download);
+  Result<Work> decode(Task task, const Download& download);
 
   Transport& transport_;
   const Graph& graph_;
   ModelCache& cache_;
+  std::uint32_t retry_after_ms_ = 0;
 };
+
+struct CheckInAnswer {
+  std::uint32_t retry_after_ms = 0;
+  std::variant<Task, RetryLater, Refusal> answer;
+};
+// Errors of the transport; kCorrupt, kInvalid for a reply that does not fit.
+Result<CheckInAnswer> check_in(Transport& transport);
+
+// Once a run, without the run's config. kRejected with the coordinator's reason, and as above.
+Result<NetworkSpec> fetch_network(Transport& transport, std::uint64_t run);
+
+// Request and reply, decoded. Errors of the transport and of decode_reply().
+Result<Reply> exchange(Transport& transport, const Request& request);
 
 }  // namespace fedqat

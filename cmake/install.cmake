@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 get_property(libraries GLOBAL PROPERTY FEDQAT_LIBRARIES)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fedqat)
-install(TARGETS fedqat-sim)
+install(TARGETS fedqat-sim fedqat-coordinator fedqat-client)
 install(TARGETS ${libraries} EXPORT fedqatTargets)
 install(EXPORT fedqatTargets NAMESPACE fedqat:: DESTINATION ${package_dir})
 

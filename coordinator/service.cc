@@ -39,15 +39,6 @@ std::string refusal_text(RefusalCode code) {
 
 }  // namespace
 
-Digest config_hash(const wire::Config& config) {
-  wire::Config c = config;
-  c.clear_sim();
-  c.clear_compare();
-  c.clear_deploy();
-  c.mutable_data()->clear_dir();
-  return sha256(as_bytes(effective_toml(c)));
-}
-
 Bytes Coordinator::handle(ClientId who, ByteView frame, std::int64_t now_ms) {
   auto request = decode_request(frame);
   if (!request) return encode_reply(refuse(RefusalCode::kMalformed, request.error().what));

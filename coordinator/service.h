@@ -10,7 +10,7 @@
 
 #include "common/nn/model_state.h"
 #include "common/nn/packed_model.h"
-#include "common/wire/config.pb.h"
+#include "common/wire/config.h"
 #include "common/wire/messages.h"
 #include "coordinator/aggregator.h"
 #include "coordinator/grid_planner.h"
@@ -160,9 +160,5 @@ class Coordinator {
   Bytes broadcast_;
   Digest broadcast_sha256_{};
 };
-
-// What two machines compare to know that they mean the same run: keys that cannot change the result
-// (sim, compare, folders) are left out.
-Digest config_hash(const wire::Config& config);
 
 }  // namespace fedqat

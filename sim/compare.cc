@@ -7,7 +7,7 @@
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 #include "common/wire/partition_config.h"
-#include "sim/latency.h"
+#include "common/nn/latency.h"
 #include "sim/ptq.h"
 #include "sim/run.h"
 

@@ -53,6 +53,13 @@ Result<StateDir> StateDir::open(Fs& fs, std::filesystem::path dir) {
   return StateDir(fs, std::move(dir), std::move(*lock));
 }
 
+Result<StateDir> StateDir::look(Fs& fs, std::filesystem::path dir) {
+  if (!fs.exists(dir)) {
+    return Error{Errc::kNotFound, dir.string() + ": no such folder; enroll this device first"};
+  }
+  return StateDir(fs, std::move(dir), std::nullopt);
+}
+
 bool StateDir::enrolled() const { return fs_->exists(dir_ / kProfile); }
 
 Result<PrivateKey> StateDir::key() {

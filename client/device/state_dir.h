@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "common/base/file_lock.h"
@@ -40,6 +41,10 @@ class StateDir {
   // Makes the folder if need be. kUnavailable: another client uses it; kIo.
   static Result<StateDir> open(Fs& fs, std::filesystem::path dir);
 
+  // For identity() alone, while another client may use the folder; makes and changes nothing.
+  // kNotFound: no such folder.
+  static Result<StateDir> look(Fs& fs, std::filesystem::path dir);
+
   bool enrolled() const;
 
   // The device's key; made and stored the first time, so that an enrollment that was interrupted
@@ -59,7 +64,7 @@ class StateDir {
   std::filesystem::path checkpoint_path() const { return dir_ / "checkpoint.bin"; }
 
  private:
-  StateDir(Fs& fs, std::filesystem::path dir, FileLock lock)
+  StateDir(Fs& fs, std::filesystem::path dir, std::optional<FileLock> lock)
       : fs_(&fs), dir_(std::move(dir)), lock_(std::move(lock)) {}
   Result<DeviceProfile> profile();
   Result<Certificate> certificate(const char* name);
@@ -67,7 +72,7 @@ class StateDir {
 
   Fs* fs_;
   std::filesystem::path dir_;
-  FileLock lock_;
+  std::optional<FileLock> lock_;
 };
 
 }  // namespace fedqat

@@ -1,5 +1,6 @@
 #include "common/wire/config.h"
 
+#include "common/base/fs.h"
 #include "common/wire/config_checks.h"
 #include "common/wire/toml_reader.h"
 
@@ -15,6 +16,16 @@ Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
   }
   if (auto r = check_config(config, file, places); !r) return r.error();
   return config;
+}
+
+Digest config_hash(const wire::Config& config) {
+  wire::Config c = config;
+  c.clear_sim();
+  c.clear_compare();
+  c.clear_deploy();
+  c.clear_duty();
+  c.mutable_data()->clear_dir();
+  return sha256(as_bytes(effective_toml(c)));
 }
 
 }  // namespace fedqat

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/crypto/sha256.h"
 #include "common/wire/config.pb.h"
 
 namespace fedqat {
@@ -25,5 +26,9 @@ std::string schema_toml();
 
 // The same as the page docs/configuration.md.
 std::string schema_markdown();
+
+// What two machines compare to know that they mean the same run: keys that cannot change the result
+// (sim, compare, deploy, duty, folders) are left out.
+Digest config_hash(const wire::Config& config);
 
 }  // namespace fedqat

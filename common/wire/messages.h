@@ -185,7 +185,8 @@ struct Enrolled {
   std::uint32_t number = 0;
   Bytes certificate_pem;
   Bytes authorities_pem;
-  Bytes manifest_key;  // 32 bytes, Ed25519
+  Bytes manifest_key;      // 32 bytes, Ed25519
+  std::uint16_t port = 0;  // where the coordinator answers devices; 0: it does not say
 };
 
 using ReplyBody = std::variant<Task, RetryLater, NetworkSpec, ModelChunk, Ack, Refusal, Enrolled>;

@@ -70,6 +70,7 @@ void put(const Enrolled& m, wire::Reply& out) {
   p.set_certificate(text_of(m.certificate_pem));
   p.set_authorities(text_of(m.authorities_pem));
   p.set_manifest_key(text_of(m.manifest_key));
+  p.set_port(m.port);
 }
 
 Result<LocalTraining> take_training(const wire::TaskProto& p) {
@@ -152,8 +153,10 @@ Result<ReplyBody> take(const wire::EnrolledProto& p) {
   if (p.certificate().size() > kMaxPem) return bad_field("enrolled.certificate", "is too big");
   if (p.authorities().size() > kMaxPem) return bad_field("enrolled.authorities", "is too big");
   if (p.manifest_key().size() != kKeyBytes) return bad_field("enrolled.manifest_key", "is not 32 bytes");
+  if (p.port() > 65535) return bad_field("enrolled.port", "is above 65535");
   return ReplyBody(Enrolled{p.name(), p.number(), bytes_of(p.certificate()),
-                            bytes_of(p.authorities()), bytes_of(p.manifest_key())});
+                            bytes_of(p.authorities()), bytes_of(p.manifest_key()),
+                            static_cast<std::uint16_t>(p.port())});
 }
 
 Result<ReplyBody> take_body(const wire::Reply& p) {

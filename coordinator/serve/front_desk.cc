@@ -89,7 +89,8 @@ Result<Enrolled> FrontDesk::issue(const Device& device, ByteView csr, std::int64
   if (auto ok = registry_.add_key(device.number, key); !ok) return ok.error();
   devices_[device.number] = device;
   keys_[key.public_key] = device.number;
-  return Enrolled{device.name, device.number, certificate->to_pem(), authorities_, manifest_key_};
+  return Enrolled{device.name,  device.number, certificate->to_pem(),
+                  authorities_, manifest_key_, device_port_};
 }
 
 Reply FrontDesk::enroll(const Enroll& request, std::string_view address, std::int64_t now_s) {

@@ -43,6 +43,7 @@ class FrontDesk {
   // What a command line changed since the last call, and when devices were last seen.
   Result<Changes> refresh(std::int64_t now_s);
   Result<void> quarantine(ClientId who);
+  void set_device_port(std::uint16_t port) { device_port_ = port; }  // that new devices are told
   void set_certificate_days(std::uint32_t days);  // of those issued from now on
 
   std::uint32_t devices() const { return static_cast<std::uint32_t>(devices_.size()); }
@@ -63,6 +64,7 @@ class FrontDesk {
   Bytes authorities_;
   Bytes manifest_key_;  // public
   std::int64_t certificate_s_;
+  std::uint16_t device_port_ = 0;
   AuditLog* audit_;
   std::map<ClientId, Device> devices_;
   std::map<Digest, ClientId> keys_;

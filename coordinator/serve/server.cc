@@ -11,7 +11,7 @@
 #include "coordinator/serve/core_loop.h"
 #include "coordinator/serve/ops_server.h"
 #include "coordinator/serve/server_identity.h"
-#include "coordinator/serve/systemd.h"
+#include "common/base/systemd.h"
 
 namespace fedqat {
 namespace {
@@ -116,6 +116,7 @@ class Service {
                                     hand_to(*core_, false));
     if (!devices) return at("deploy.port", devices.error());
     devices_ = std::move(*devices);
+    desk_->set_device_port(devices_->port());
     auto enrolment = TlsServer::start(enrolment_options(options_.config.deploy()),
                                       identity->enrolment, hand_to(*core_, true));
     if (!enrolment) return at("deploy.enroll_port", enrolment.error());

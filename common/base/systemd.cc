@@ -1,4 +1,4 @@
-#include "coordinator/serve/systemd.h"
+#include "common/base/systemd.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

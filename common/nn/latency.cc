@@ -1,4 +1,4 @@
-#include "sim/latency.h"
+#include "common/nn/latency.h"
 
 #include <algorithm>
 #include <chrono>

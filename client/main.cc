@@ -1,0 +1,147 @@
+// fedqat-client: trains on a device's own data for a coordinator.
+#include <cstdio>
+#include <exception>
+
+#include "client/cli/commands.h"
+#include "common/base/isa.h"
+#include "common/cli/command_line.h"
+#include "common/cli/exit_code.h"
+
+namespace fedqat {
+namespace {
+
+constexpr const char* kFooter = R"(
+Examples:
+  fedqat-client enroll --server fl.example.org:7444 --token fq1....
+  fedqat-client run --data /srv/images --set data.name=idx
+  fedqat-client run configs/quickstart.toml --shard
+  fedqat-client doctor
+  fedqat-client eval model.fedqat --config configs/quickstart.toml
+  fedqat-client run my.toml --set duty.hours=22-6 --set duty.upload_kbit_s=500
+
+Exit codes:
+  0 ok: the run is finished, or SIGTERM ended it    1 failed: refused, revoked, no connection
+  2 wrong usage or config    3 data, state or model missing or damaged    130 Ctrl-C
+
+Environment:
+  FEDQAT_STATE  the device's folder, instead of ~/.fedqat
+  FEDQAT_DATA   folder of data sets    FEDQAT_ISA  scalar, avx2 or avx512vnni at most
+)";
+
+void add_state(CLI::App& command, std::filesystem::path& state) {
+  state = default_state_dir();
+  command.add_option("--state", state, "The device's folder; default: $FEDQAT_STATE or ~/.fedqat")
+      ->type_name("DIR")
+      ->check(not_empty);
+}
+
+void add_optional_input(CLI::App& command, InputOptions& input) {
+  add_input(command, input);
+  command.get_option("config")->required(false)->check(not_empty);
+}
+
+// --config instead of a place of its own.
+void add_config_option(CLI::App& command, InputOptions& input) {
+  add_input(command, input);
+  command.remove_option(command.get_option("config"));
+  command.add_option("--config", input.config, "TOML file, for [data]")
+      ->type_name("CONFIG")
+      ->check(not_empty);
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app("Trains a quantized network on this device's data, for a coordinator.",
+               "fedqat-client");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "fedqat-client " FEDQAT_VERSION);
+  app.require_subcommand(1);
+  int code = kExitOk;
+  const auto fs = make_posix_fs();
+
+  EnrollOptions enroll;
+  CLI::App* command = app.add_subcommand("enroll", "Gets this device its certificate, once");
+  add_state(*command, enroll.state);
+  command->add_option("--server", enroll.server, "The coordinator's enrolment port")
+      ->type_name("HOST:PORT")
+      ->required();
+  command->add_option("--token", enroll.token, "From its operator; a secret; - reads it from stdin")
+      ->type_name("TOKEN")
+      ->required();
+  command->add_option("--name", enroll.name, "Name in its certificate, if not the host's")
+      ->type_name("NAME")
+      ->check(not_empty);
+  command
+      ->add_option("--port", enroll.port,
+                   "Port for devices as seen from here, where it is not what the coordinator says")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65535));
+  command->footer(
+      "The key is made here and never leaves this device. An interrupted enrolment is repeated "
+      "with the same token.\nExamples:\n"
+      "  fedqat-client enroll --server fl.example.org:7444 --token fq1....\n"
+      "  fedqat-client enroll --server 10.0.0.5:7444 --name fl.example.org --token - <token.txt");
+  command->callback([&] { code = enroll_command(enroll, *fs); });
+
+  RunOptions run;
+  command = app.add_subcommand("run", "Trains and sends updates until the run is finished");
+  add_state(*command, run.state);
+  add_optional_input(*command, run.input);
+  command->add_flag("--shard", run.shard,
+                    "Trains on what [partition] gives to this device's number; for demonstrations");
+  command->add_flag("--once", run.once, "Ends after one update");
+  command->add_flag("--quiet", run.quiet, "Prints errors and the last line only");
+  command->footer(
+      "Without CONFIG the network comes from the coordinator, and [data] and [duty] are as --set "
+      "says.\nSIGTERM and Ctrl-C stop it within seconds; the next `run` goes on there. A second "
+      "one ends it at once.\nExamples:\n"
+      "  fedqat-client run --data /srv/images --set data.name=idx\n"
+      "  fedqat-client run configs/quickstart.toml --shard --once");
+  command->callback([&] { code = run_command(run, *fs); });
+
+  EvalOptions eval;
+  command = app.add_subcommand("eval", "Accuracy and loss of a model.fedqat on the test set");
+  command->add_option("model", eval.model, "The model")
+      ->type_name("MODEL")
+      ->required()
+      ->check(not_empty);
+  add_config_option(*command, eval.input);
+  command->add_flag("--json", eval.json, "Prints JSON");
+  command->footer(
+      "Examples:\n  fedqat-client eval model.fedqat --config configs/quickstart.toml\n"
+      "  fedqat-client eval model.fedqat --set data.name=mnist --data /srv/mnist");
+  command->callback([&] { code = eval_command(eval, *fs); });
+
+  BenchOptions bench;
+  command = app.add_subcommand("bench", "How fast this device trains and runs a network");
+  add_optional_input(*command, bench.input);
+  command->add_flag("--synthetic", bench.synthetic, "Takes noise where the data are not there");
+  command->add_flag("--json", bench.json, "Prints JSON");
+  command->footer("Examples:\n  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
+  command->callback([&] { code = bench_command(bench, *fs); });
+
+  DoctorOptions doctor;
+  command = app.add_subcommand("doctor", "Looks for what would keep this device from working");
+  add_state(*command, doctor.state);
+  add_optional_input(*command, doctor.input);
+  command->add_flag("--json", doctor.json, "Prints JSON");
+  command->footer(
+      "Exit code 1 if anything fails.\nExamples:\n  fedqat-client doctor\n"
+      "  fedqat-client doctor configs/quickstart.toml --json");
+  command->callback([&] { code = doctor_command(doctor, *fs); });
+
+  if (auto r = check_isa_env(); !r) return complain(r.error());
+  const int parsed = parse_command_line(app, argc, argv);
+  return parsed == kExitOk ? code : parsed;
+}
+
+}  // namespace
+}  // namespace fedqat
+
+int main(int argc, char** argv) {
+  try {
+    return fedqat::end_output(fedqat::parse_and_run(argc, argv));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "fedqat-client: %s\n", e.what());
+    return fedqat::kExitFailed;
+  }
+}

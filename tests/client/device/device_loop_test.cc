@@ -1,0 +1,218 @@
+#include "client/device/device_loop.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/device_play.h"
+
+using namespace fedqat;
+
+namespace {
+
+std::vector<float> model_without_trouble() {
+  DevicePlay play;
+  const auto end = play.run();
+  REQUIRE(end);
+  REQUIRE(*end == DeviceEnd::kFinished);
+  REQUIRE(play.coordinator->rounds_done() == 5);
+  return play.coordinator->state().params;
+}
+
+std::optional<Reply> refusal(RefusalCode code, std::uint32_t retry_ms) {
+  return Reply{retry_ms, Refusal{code, "for a test"}};
+}
+
+}  // namespace
+
+TEST_CASE("device_loop: it takes part until the run is finished, with and without the config") {
+  const auto with_config = model_without_trouble();
+  DevicePlay play;
+  auto options = play.options();
+  options.config.reset();
+  REQUIRE(*play.run(options) == DeviceEnd::kFinished);
+  REQUIRE(play.count<FetchNetwork>() == 1);
+  REQUIRE(play.coordinator->state().params == with_config);
+}
+
+TEST_CASE("device_loop: lost requests and replies change nothing of the result") {
+  const auto expected = model_without_trouble();
+  for (std::size_t period = 3; period < 7; ++period) {
+    DevicePlay play;
+    play.lose_request = [&](std::size_t call) { return call % (period + 1) == 1; };
+    play.lose_reply = [&](std::size_t call) { return call % period == period - 1; };
+    const auto end = play.run();
+    INFO(period << ": " << (end ? "" : end.error().what));
+    REQUIRE(end);
+    REQUIRE(*end == DeviceEnd::kFinished);
+    REQUIRE(play.coordinator->state().params == expected);
+  }
+}
+
+TEST_CASE("device_loop: stopped after any batch and begun again, the result is the same") {
+  const auto expected = model_without_trouble();
+  DevicePlay play;
+  for (int stops = 0;; ++stops) {
+    REQUIRE(stops < 100);
+    play.batches_to_stop = 5;
+    play.open_state();
+    const auto end = play.run();
+    REQUIRE(end);
+    if (*end == DeviceEnd::kFinished) break;
+    REQUIRE(*end == DeviceEnd::kStopped);
+  }
+  REQUIRE(play.said("training goes on at sample"));
+  REQUIRE(play.coordinator->state().params == expected);
+}
+
+TEST_CASE("device_loop: an update that was not answered is sent first by the next start") {
+  DevicePlay play;
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    if (!std::holds_alternative<UploadUpdate>(r)) return std::nullopt;
+    play.batches_to_stop = 1;
+    return refusal(RefusalCode::kBusy, 700);
+  };
+  REQUIRE(*play.run() == DeviceEnd::kStopped);
+  REQUIRE(play.waits.back() >= 700);
+  const auto first = std::get<UploadUpdate>(play.requests.back()).sha256;
+  play.instead = nullptr;
+  play.batches_to_stop = -1;
+  play.requests.clear();
+  auto options = play.options();
+  options.once = true;
+  REQUIRE(*play.run(options) == DeviceEnd::kOnce);
+  REQUIRE(play.requests.size() == 1);
+  REQUIRE(std::get<UploadUpdate>(play.requests[0]).sha256 == first);
+  REQUIRE(play.coordinator->rounds_done() == 1);
+  REQUIRE_FALSE(play.fs->exists(play.state->update_path()));
+}
+
+TEST_CASE("device_loop: a refused update is forgotten and the device checks in again") {
+  DevicePlay play;
+  bool refused = false;
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    if (!std::holds_alternative<UploadUpdate>(r) || std::exchange(refused, true)) return {};
+    return refusal(RefusalCode::kLate, 300);
+  };
+  REQUIRE(*play.run() == DeviceEnd::kFinished);
+  REQUIRE(play.said("late"));
+}
+
+TEST_CASE("device_loop: only models that the coordinator signed are trained") {
+  DevicePlay play;
+  play.start_coordinator();
+  const auto own = play.manifest_key;
+  play.manifest_key = PrivateKey::make_ed25519();
+  const auto forged = play.run();
+  REQUIRE(forged.error().code == Errc::kRejected);
+  REQUIRE_THAT(forged.error().what, Catch::Contains("not signed"));
+  REQUIRE(play.count<FetchModel>() == 0);
+  // Signed, but of another round.
+  play.manifest_key = own;
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    if (!std::holds_alternative<CheckIn>(r)) return std::nullopt;
+    auto reply = play.coordinator->handle(0, CheckIn{}, play.clock_.now_ms());
+    ++std::get<Task>(reply.body).round;
+    return reply;
+  };
+  REQUIRE(play.run().error().code == Errc::kRejected);
+  REQUIRE(play.count<FetchModel>() == 0);
+}
+
+TEST_CASE("device_loop: an expired or older model is not trained; it waits for a newer one") {
+  DevicePlay play;
+  play.manifest_expires = kBegin - 1000;
+  play.most_waits = 5;
+  REQUIRE(*play.run() == DeviceEnd::kStopped);
+  REQUIRE(play.count<FetchModel>() == 0);
+  REQUIRE(play.said("expired"));
+}
+
+TEST_CASE("device_loop: a config of another run is an error that says so") {
+  DevicePlay play;
+  auto options = play.options();
+  options.config->mutable_client()->set_batch(32);
+  const auto end = play.run(options);
+  REQUIRE(end.error().code == Errc::kInvalid);
+  REQUIRE_THAT(end.error().what, Catch::Contains("not the one of the run"));
+  options.config = play.config;
+  options.config->mutable_duty()->set_nice(19);
+  options.config->mutable_deploy()->set_port(1);
+  REQUIRE(play.run(options));
+}
+
+TEST_CASE("device_loop: the certificate is renewed at two thirds of its life, then used") {
+  DevicePlay play;
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    const auto* renew = std::get_if<Renew>(&r);
+    if (renew == nullptr) return std::nullopt;
+    return Reply{0, Enrolled{"device", 0, play.certify(renew->csr_pem, play.unix_now_s()).to_pem(),
+                             play.ca.to_pem(), play.manifest_key.public_key_raw()}};
+  };
+  const auto before = play.state->identity()->certificate;
+  play.base = kBegin + kCertificateLife * 2 / 3 - 10;
+  auto options = play.options();
+  options.once = true;
+  REQUIRE(play.run(options));
+  REQUIRE(play.count<Renew>() == 0);
+  play.base = kBegin + kCertificateLife * 2 / 3 + 1;
+  play.connects = 0;
+  REQUIRE(play.run(options));
+  REQUIRE(play.count<Renew>() == 1);
+  REQUIRE(play.connects == 2);  // the second with the new one
+  const auto after = play.state->identity();
+  REQUIRE(after);
+  REQUIRE(after->certificate.serial() != before.serial());
+  REQUIRE(after->certificate.public_key_sha256() == before.public_key_sha256());
+}
+
+TEST_CASE("device_loop: while it cannot be renewed the old certificate serves") {
+  DevicePlay play;
+  play.base = kBegin + kCertificateLife - 100;
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    if (std::holds_alternative<Renew>(r)) return refusal(RefusalCode::kBusy, 0);
+    return std::nullopt;
+  };
+  REQUIRE(*play.run() == DeviceEnd::kFinished);
+  REQUIRE(play.said("not renewed yet"));
+}
+
+TEST_CASE("device_loop: a revoked device ends, a quarantined one waits as long as it is told") {
+  DevicePlay play;
+  play.instead = [](const Request&) { return refusal(RefusalCode::kUnknownDevice, 0); };
+  REQUIRE(play.run().error().code == Errc::kRejected);
+  play.instead = [](const Request&) { return refusal(RefusalCode::kQuarantined, 600000); };
+  play.most_waits = 2;
+  REQUIRE(*play.run() == DeviceEnd::kStopped);
+  REQUIRE(play.waits.back() >= 600000);
+  REQUIRE(play.said("--release device"));
+}
+
+TEST_CASE("device_loop: a coordinator that is away is asked ever more rarely, up to the limit") {
+  DevicePlay play;
+  play.lose_request = [](std::size_t) { return true; };
+  play.most_waits = 20;
+  auto options = play.options();
+  options.retry_max_ms = 5000;
+  REQUIRE(*play.run(options) == DeviceEnd::kStopped);
+  REQUIRE(play.waits.front() <= kFirstRetryMs);
+  REQUIRE(play.waits.back() >= 2500);
+  for (const std::int64_t ms : play.waits) REQUIRE(ms <= 5000);
+}
+
+TEST_CASE("device_loop: off duty it does not check in") {
+  DevicePlay play;
+  play.off_ms = 5 * 60000;
+  REQUIRE(*play.run() == DeviceEnd::kFinished);
+  REQUIRE(play.waits.front() == 60000);
+}
+
+TEST_CASE("device_loop: a device outside of [partition] is told so") {
+  DevicePlay play;
+  auto options = play.options();
+  play.instead = [&](const Request& r) -> std::optional<Reply> {
+    if (!std::holds_alternative<CheckIn>(r)) return std::nullopt;
+    auto reply = play.coordinator->handle(0, CheckIn{}, play.clock_.now_ms());
+    std::get<Task>(reply.body).client = 4;
+    return reply;
+  };
+  REQUIRE_THAT(play.run(options).error().what, Catch::Contains("partition.clients"));
+}
