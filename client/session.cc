@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 #include "common/codec/update_codec.h"
 #include "common/wire/broadcast.h"
 
@@ -22,7 +23,10 @@ Error rejected(const Refusal& refusal) {
 }
 
 Result<Reply> call(Transport& transport, const Request& request) {
-  auto frame = transport.call(encode_request(request));
+  const Bytes sent = encode_request(request);
+  FEDQAT_FAILPOINT("client.call.before_send");
+  auto frame = transport.call(sent);
+  FEDQAT_FAILPOINT("client.call.after_reply");
   if (!frame) return frame.error();
   return decode_reply(*frame);
 }

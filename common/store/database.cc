@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 
 namespace fedqat {
 namespace {
@@ -168,12 +169,15 @@ Result<Database> Database::open(const stdfs::path& path, const DatabaseOptions& 
   if (code != SQLITE_OK) return sqlite_error(*db.file_, "open", raw, code);
   if (auto r = db.configure(options); !r) return r.error();
   if (!options.read_only) {
+    FEDQAT_FAILPOINT("database.open.before_dir_sync");
     // SQLite syncs the folder for its log but not for the database itself.
     Files& files = options.files == nullptr ? posix_files() : *options.files;
     if (auto r = files.sync_dir(dir); !r) return at(*db.file_, r.error());
+    FEDQAT_FAILPOINT("database.open.after_dir_sync");
     // A process that was killed between writing its log and syncing it left a log that can be read
     // and that a power cut would undo. A checkpoint syncs it.
     if (auto r = db.execute("PRAGMA wal_checkpoint(PASSIVE)"); !r) return r.error();
+    FEDQAT_FAILPOINT("database.open.after_checkpoint");
   }
   return db;
 }

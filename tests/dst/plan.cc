@@ -52,6 +52,7 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   plan.network = std::move(*network);
 
   plan.signs = aimed || rng.below(4) == 0;
+  plan.audits = aimed || rng.below(4) == 0;
   const double rough = rng.uniform_double();
   plan.lost = 0.3 * rough;
   plan.duplicated = 0.3 * rng.uniform_double();
@@ -63,7 +64,7 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   plan.done_by_ms = plan.calm_at_ms + 1'500'000;
   plan.slow_share = 0.3 * rng.uniform_double();
   plan.segment_growth = rng.below(2) == 0 ? std::uint64_t{64} << 10 : std::uint64_t{1} << 20;
-  if (aimed) plan.fault_every_ms = 20'000;
+  if (aimed) plan.fault_every_ms = 6000;
   return plan;
 }
 

@@ -30,7 +30,8 @@ struct Plan {
   int side = 4;  // of the input
   wire::Config config;
   NetworkSpec network;
-  bool signs = false;  // manifests
+  bool signs = false;   // manifests
+  bool audits = false;  // keeps an audit log
   double lost = 0, duplicated = 0, flipped = 0, probed = 0;
   double stopped = 0;             // at a failpoint that is passed
   std::int64_t calm_at_ms = 0;    // nothing goes wrong any more from then on

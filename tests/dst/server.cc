@@ -8,6 +8,10 @@
 namespace fedqat::dst {
 namespace {
 
+constexpr const char* kAudit = "/sim/audit.jsonl";
+constexpr std::int64_t kUnixNow = 1'800'000'000;
+constexpr std::int64_t kChoresMs = 250;
+
 std::string text_of(const Reply& reply) {
   if (const auto* t = std::get_if<Task>(&reply.body)) return "task of round " + std::to_string(t->round);
   if (const auto* r = std::get_if<Refusal>(&reply.body)) {
@@ -49,6 +53,12 @@ void World::start() {
     if (!journal) must_end(journal.error());
     journal_ = std::move(*journal);
     Surroundings surroundings{.journal = journal_.get()};
+    if (plan_.audits) {
+      auto audit = AuditLog::open(kAudit, kUnixNow, &disk_);
+      if (!audit) must_end(audit.error());
+      audit_ = std::move(*audit);
+      surroundings.observe = [this](const CoordinatorEvent& event) { note(event); };
+    }
     if (plan_.signs) surroundings.sign = [this](const Task& task) { return sign(task); };
     auto made = Coordinator::make(plan_.config, plan_.network, plan_.clients, server_now(),
                                   std::move(surroundings));
@@ -65,6 +75,24 @@ void World::start() {
   expect_batch(1);
 }
 
+void World::note(const CoordinatorEvent& event) {
+  if (const auto* e = std::get_if<UpdateAccepted>(&event)) {
+    (void)audit_->append(kUnixNow, "accept", {{"device", e->who}, {"round", e->round}});
+  } else if (const auto* c = std::get_if<RoundClosed>(&event)) {
+    (void)audit_->append(kUnixNow, "publish", {{"round", c->summary.round}});
+  }
+}
+
+void World::chores() {
+  if (!audit_ || now_ms_ < chores_at_ms_) return;
+  chores_at_ms_ = now_ms_ + kChoresMs;
+  const auto ok = audit_->sync();
+  if (disk_.epoch() != epoch_) throw ProcessEnds{"killed at a write"};
+  if (ok) return;
+  if (calm()) throw Violation{"the audit log: " + ok.error().what};
+  throw ProcessEnds{ok.error().what};
+}
+
 void World::stop_server(const std::string& why, bool power) {
   in_process_ = kNobody;
   say("the coordinator ends: " + why);
@@ -74,6 +102,7 @@ void World::stop_server(const std::string& why, bool power) {
     if (!power) disk_.crash();
   }
   coordinator_.reset();
+  audit_.reset();
   journal_.reset();
   manifests_.clear();
   ++life_;
@@ -132,6 +161,7 @@ void World::batch() {
       }
       throw ProcessEnds{done.error().what};
     }
+    chores();
     in_process_ = kNobody;
     if (coordinator_->status() == Coordinator::Status::kFailed) {
       throw Violation{"the run failed: " + coordinator_->failure()};

@@ -115,14 +115,17 @@ Outcome World::run() {
 void World::pass(const char* failpoint) {
   if (in_process_ == kNobody || calm()) return;
   const bool aimed = !options_.failpoint.empty();
-  if (aimed && options_.failpoint != failpoint) return;
+  // A log is cut only after a power cut has torn its last line.
+  const bool tears = options_.failpoint.ends_with("_cut") &&
+                     std::string_view(failpoint) == "audit.sync.after_write";
+  if (aimed && !tears && options_.failpoint != failpoint) return;
   if (stops_ >= 12 || !chance(aimed ? 0.5 : plan_.stopped)) return;
-  ++stops_;
-  ++totals_.failpoint_stops;
+  if (!tears) ++stops_;
+  if (!tears) ++totals_.failpoint_stops;
   say(std::string("failpoint ") + failpoint);
   // Before the stack is unwound: what destructors write must not reach the disk.
   if (in_process_ == kServer) {
-    if (chance(0.4)) {
+    if (tears || chance(0.4)) {
       ++totals_.power_cuts;
       disk_.power_cut(rng_.next_u64());
     } else {
@@ -252,6 +255,10 @@ void World::check_end() {
   start();
   if (coordinator_ == nullptr || coordinator_->status() != Coordinator::Status::kFinished) {
     throw Violation{"the run does not stay finished"};
+  }
+  if (plan_.audits) {
+    const auto lines = AuditLog::verify("/sim/audit.jsonl", &disk_);
+    if (!lines) throw Violation{"the audit log: " + lines.error().what};
   }
   const Digest model = model_digest(coordinator_->state());
   say("model " + to_hex(model));

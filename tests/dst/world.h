@@ -11,6 +11,7 @@
 
 #include "common/crypto/key.h"
 #include "coordinator/service.h"
+#include "coordinator/state/audit_log.h"
 #include "tests/dst/oracle.h"
 #include "tests/dst/trace.h"
 #include "tests/support/sim_disk.h"
@@ -101,6 +102,8 @@ class World {
   void stop_server(const std::string& why, bool power);
   std::int64_t server_now() const { return now_ms_ + clock_offset_ms_; }
   Bytes sign(const Task& task);
+  void note(const CoordinatorEvent& event);
+  void chores();
 
   Plan plan_;
   Options options_;
@@ -123,12 +126,14 @@ class World {
 
   // The coordinator's process; gone when it is down.
   std::unique_ptr<Journal> journal_;
+  std::optional<AuditLog> audit_;
   std::unique_ptr<Coordinator> coordinator_;
   std::vector<Arrival> arrived_;
   std::uint64_t epoch_ = 0;  // of the disk
   std::uint64_t life_ = 0;
   std::int64_t clock_offset_ms_ = 0;
   std::int64_t paused_until_ms_ = 0;
+  std::int64_t chores_at_ms_ = 0;
   std::optional<std::int64_t> batch_at_ms_;
   std::optional<std::int64_t> deadline_at_ms_;
   std::map<std::pair<std::uint64_t, std::uint32_t>, Bytes> manifests_;
