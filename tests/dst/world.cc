@@ -250,6 +250,7 @@ bool World::finished() const {
 
 // The run is over; what is on the disk must be so too.
 void World::check_end() {
+  plan_.calm_at_ms = now_ms_;
   disk_.heal();
   stop_server("power cut at the end", true);
   start();
