@@ -97,6 +97,9 @@ class Coordinator {
   // Updates that are still missing to end the round at once.
   std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }
 
+  // Of updates that are still on their way; at most Inbox::budget().
+  std::size_t inbox_bytes() const { return inbox_.bytes(); }
+
   // Updates of more samples are refused: round.max_samples, or what it stands for when it is 0.
   std::uint32_t max_samples() const { return max_samples_; }
 

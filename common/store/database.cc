@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 
 namespace fedqat {
 namespace {
@@ -168,10 +169,13 @@ Result<Database> Database::open(const stdfs::path& path, const DatabaseOptions& 
   if (code != SQLITE_OK) return sqlite_error(*db.file_, "open", raw, code);
   if (auto r = db.configure(options); !r) return r.error();
   if (!options.read_only) {
+    FEDQAT_FAILPOINT("database.open.before_dir_sync");
     // SQLite syncs the folder for its log but not for the database itself.
     Files& files = options.files == nullptr ? posix_files() : *options.files;
     if (auto r = files.sync_dir(dir); !r) return at(*db.file_, r.error());
+    FEDQAT_FAILPOINT("database.open.after_dir_sync");
     if (auto r = db.settle(files); !r) return r.error();
+    FEDQAT_FAILPOINT("database.open.after_checkpoint");
   }
   return db;
 }

@@ -47,7 +47,7 @@ Result<Segment> Segment::open(Files& files, const std::filesystem::path& path,
   return Segment(*std::move(file), files, path, *size, growth);
 }
 
-Error Segment::broken() const {
+Error Segment::broken_error() const {
   return {Errc::kIo, path_.string() +
                          ": an earlier sync failed, nobody knows what is on the disk; check the "
                          "disk, then start again"};
@@ -81,7 +81,7 @@ Result<void> Segment::grow(std::uint64_t end) {
 }
 
 Result<Location> Segment::append(ByteView payload) {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   if (payload.size() > std::numeric_limits<std::uint32_t>::max()) {
     return Error{Errc::kInvalid, path_.string() + ": a record takes at most 4 GiB"};
   }
@@ -100,7 +100,7 @@ Result<Location> Segment::append(ByteView payload) {
 }
 
 Result<void> Segment::sync() {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   if (!dirty_) return {};
   FEDQAT_FAILPOINT("journal.segment.before_sync");
   if (auto r = file_->sync(); !r) {
@@ -113,7 +113,7 @@ Result<void> Segment::sync() {
 }
 
 Result<Bytes> Segment::read(const Location& location) {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   const auto corrupt = [&](const char* what) {
     return Error{Errc::kCorrupt, path_.string() + ": offset " + std::to_string(location.offset) +
                                      ": " + what + "; the disk lost or changed bytes"};

@@ -44,12 +44,13 @@ class Segment {
   // The next record goes to `offset`: nothing from there on is needed any more.
   void reset(std::uint64_t offset) { end_ = offset; }
   std::uint64_t end() const { return end_; }
+  bool broken() const { return broken_; }  // a sync failed, also one of append()
 
  private:
   Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path path,
           std::uint64_t capacity, std::uint64_t growth);
   Result<void> grow(std::uint64_t end);
-  Error broken() const;
+  Error broken_error() const;
 
   std::unique_ptr<File> file_;
   Files* files_;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/base/failpoint.h"
 #include "common/nn/evaluate.h"
 #include "common/wire/config.h"
 #include "common/wire/manifest.h"
@@ -134,7 +135,9 @@ Result<std::string> RunHost::export_model() {
   const PackedModel model =
       deployed_model(coordinator_->graph(), coordinator_->state(), network_.input);
   const Bytes file = encode_model(model);
+  FEDQAT_FAILPOINT("serve.export.before_write");
   if (auto ok = fs_->write_atomic(paths_.model(), file); !ok) return ok.error();
+  FEDQAT_FAILPOINT("serve.export.after_write");
   model_sha256_ = to_hex(sha256(file));
   exported_round_ = coordinator_->rounds_done();
   return model_sha256_;

@@ -64,7 +64,7 @@ class SqliteJournal final : public Journal {
   Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) override;
   Result<void> commit_round(const Checkpoint& checkpoint) override;
   Result<void> sync() override;
-  bool dirty() const override { return !pending_.empty(); }
+  bool dirty() const override { return broken_ || !pending_.empty(); }
 
  private:
   Result<void> usable() const;
@@ -237,7 +237,10 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
     p.crc = crc32c(update.payload);
   } else {
     auto location = segment_.append(update.payload);
-    if (!location) return location.error();
+    if (!location) {
+      broken_ = segment_.broken();  // a sync failed while it grew: the next sync() must say so
+      return location.error();
+    }
     p.location = *location;
     p.crc = location->crc;
     ++in_segment_;

@@ -52,6 +52,9 @@ class SimDisk final : public Files {
   void crash_at(std::uint64_t n) { crash_at_ = operations() + n; }
   void heal();  // none of these is going to happen any more
 
+  const std::string& name() const { return name_; }  // of the VFS
+  // Another one after each crash and power cut.
+  std::uint64_t epoch() const { return epoch_; }
   std::uint64_t operations() const { return writes_.count + syncs_.count; }
   std::uint64_t writes() const { return writes_.count; }
   std::uint64_t syncs() const { return syncs_.count; }
