@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t kChoresMs = 250;      // registry, gauges, audit log
 constexpr std::int64_t kExportMs = 10000;    // between exports of the model during the run
 constexpr std::int64_t kStatusMs = 1000;     // between writes of status.json
+// Devices come back up to a tenth later than they are told, and may have to connect first.
+constexpr std::int64_t kLateMs = 1500;
 constexpr std::int64_t kHeartbeatMs = 15000;  // silent for longer: not healthy
 
 std::int64_t unix_now_s() {
@@ -86,7 +88,10 @@ void CoreLoop::answer(std::vector<Arrived>& batch) {
   std::vector<Reply> replies;
   replies.reserve(batch.size());
   if (Coordinator* c = host_->coordinator(); c != nullptr) c->tick(clock_.now_ms());
-  for (Arrived& arrived : batch) replies.push_back(answer_one(arrived));
+  for (Arrived& arrived : batch) {
+    replies.push_back(answer_one(arrived));
+    if (!arrived.enrolment) note_window(arrived, replies.back());
+  }
 
   const auto start = std::chrono::steady_clock::now();
   FEDQAT_FAILPOINT("serve.batch.before_sync");
@@ -105,6 +110,22 @@ void CoreLoop::answer(std::vector<Arrived>& batch) {
   FEDQAT_FAILPOINT("serve.batch.after_replies");
   if (std::exchange(round_closed_, false)) publish();
 }
+
+void CoreLoop::note_window(const Arrived& arrived, const Reply& reply) {
+  const auto* refusal = std::get_if<Refusal>(&reply.body);
+  const bool last = refusal != nullptr && (refusal->code == RefusalCode::kFinished ||
+                                           refusal->code == RefusalCode::kUnknownDevice ||
+                                           refusal->code == RefusalCode::kQuarantined);
+  if (last) {
+    come_back_ms_.erase(arrived.peer.public_key);
+  } else {
+    const std::int64_t window_ms = reply.retry_after_ms;
+    come_back_ms_[arrived.peer.public_key] =
+        clock_.now_ms() + window_ms + window_ms / 10 + kLateMs;
+  }
+}
+
+bool CoreLoop::all_know() const { return finished_ && clock_.now_ms() > last_window_ms_; }
 
 Reply CoreLoop::answer_one(Arrived& arrived) {
   if (!arrived.request) {
@@ -225,6 +246,9 @@ void CoreLoop::now_and_then() {
     }
     if (changes->any || desk_.devices() != known_devices_) bring_in();
   }
+  std::int64_t last_ms = 0;
+  for (const auto& [key, at_ms] : come_back_ms_) last_ms = std::max(last_ms, at_ms);
+  last_window_ms_ = last_ms;
   if (auto ok = host_->sync(); !ok) return fail(ok.error());
   if (auto ok = audit_.sync(); !ok) return fail(ok.error());
   RunGauges gauges;

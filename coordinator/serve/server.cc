@@ -15,7 +15,8 @@ namespace fedqat {
 namespace {
 
 constexpr std::int64_t kTickMs = 200;
-constexpr std::int64_t kLingerMs = 3000;          // after the run: for devices to hear of it
+constexpr std::int64_t kLingerMs = 3000;  // after the run, at least: for devices to hear of it
+constexpr std::int64_t kMostLingerMs = 75000;      // the longest window, and a little
 constexpr std::int64_t kIdentityEveryMs = 600000;  // looks whether the certificate needs renewal
 constexpr std::size_t kEnrollFrame = 32768;
 
@@ -147,7 +148,10 @@ class Service {
         notify_systemd("WATCHDOG=1");
       }
       if (core_->finished() && done_ms == 0) done_ms = now;
-      if (options_.exit_when_done && done_ms != 0 && now - done_ms > kLingerMs) break;
+      if (options_.exit_when_done && done_ms != 0 && now - done_ms > kLingerMs &&
+          (core_->all_know() || now - done_ms > kMostLingerMs)) {
+        break;
+      }
     }
     return drain();
   }
