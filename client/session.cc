@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 #include "common/codec/update_codec.h"
 #include "common/wire/broadcast.h"
 
@@ -59,7 +60,10 @@ Result<void> check_model(const ModelState& model, Phase phase) {
 }  // namespace
 
 Result<Reply> exchange(Transport& transport, const Request& request) {
-  auto frame = transport.call(encode_request(request));
+  const Bytes sent = encode_request(request);
+  FEDQAT_FAILPOINT("client.call.before_send");
+  auto frame = transport.call(sent);
+  FEDQAT_FAILPOINT("client.call.after_reply");
   if (!frame) return frame.error();
   return decode_reply(*frame);
 }
@@ -209,7 +213,7 @@ Result<UploadOutcome> Session::finish(const SealedUpdate& update) {
     if (ack == nullptr) return unexpected("upload");
     if (ack->complete) return UploadOutcome(Counted{});
     if (ack->received > size) return Error{Errc::kCorrupt, "ack.received is beyond the update"};
-    offset = ack->received;
+    offset = static_cast<std::size_t>(ack->received);
   }
   return Error{Errc::kUnavailable, "the coordinator does not take the update"};
 }

@@ -1,4 +1,5 @@
-# fedqat_library(<folder/name> SRCS ... DEPS ...)  -- one library per folder, named after it
+# fedqat_library(<folder/name> [SPEED] SRCS ... DEPS ...)
+#     -- one library per folder, named after it; SPEED: -O3 in small programs too
 # fedqat_isa(<lib> <isa> <flags> <src>...)         -- sources of one instruction set
 # fedqat_tests(<folder> SRCS ... DEPS ... LABELS ...)
 #     -- one executable for tests/<folder>, one CTest entry for each source
@@ -9,6 +10,9 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+# Small programs: what is not reached is left out, what is reached often (SPEED) keeps -O3.
+set(CMAKE_CXX_FLAGS_MINSIZEREL "-Os -DNDEBUG -ffunction-sections -fdata-sections")
+add_link_options($<$<CONFIG:MinSizeRel>:-Wl,--gc-sections>)
 # Model hashes must not depend on which products the compiler chooses to fuse (docs/numerics.md).
 add_compile_options(-ffp-contract=off)
 
@@ -19,7 +23,7 @@ target_compile_options(fedqat_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns of std::string operator+ (its bug 105651)
 
 function(fedqat_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS;PRIVATE_DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SPEED" "" "SRCS;DEPS;PRIVATE_DEPS")
   string(REPLACE "/" "_" target fedqat_${name})
   add_library(${target} STATIC ${arg_SRCS})
   add_library(fedqat::${name} ALIAS ${target})
@@ -29,6 +33,9 @@ function(fedqat_library name)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/fedqat>)
   target_link_libraries(${target} PUBLIC ${arg_DEPS}
     PRIVATE $<BUILD_INTERFACE:fedqat_options> ${arg_PRIVATE_DEPS})
+  if(arg_SPEED)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:MinSizeRel>:-O3>)
+  endif()
   set_property(GLOBAL APPEND PROPERTY FEDQAT_LIBRARIES ${target})
 endfunction()
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
+#include <cstdint>
 #include <map>
 
 #include "common/base/bytes.h"
@@ -13,36 +13,41 @@
 namespace fedqat {
 
 // Chunks of a client follow one another; a client that was cut off goes on where Ack.received says.
-// An update of one chunk never rests here. All together keep at most budget() bytes of payload:
-// beyond it the update that was begun first is forgotten, and its client begins anew when it goes
-// on. Not thread-safe.
+// An update of one chunk never rests here. An update that is begun has room for all of it, so it can
+// always be ended; all together have room for limit bytes, and four payloads at least. When there
+// is no room, updates that stood still for kStaleMs are forgotten, and others have to wait. Not
+// thread-safe.
 class Inbox {
  public:
+  explicit Inbox(std::size_t limit = std::size_t{16} << 20) : limit_(limit) {}
+  static constexpr std::int64_t kStaleMs = 30000;
+
   struct Progress {
     std::uint64_t received = 0;
     bool whole = false;
+    bool busy = false;  // no room: the same chunk again, later
     Bytes payload;  // when whole
   };
   // payload_size is what the round's grid takes: the bound on what is kept for a client.
-  // kInvalid: another size, or the hash is wrong once everything is there (all is forgotten then).
-  Result<Progress> add(ClientId who, UploadUpdate&& chunk, std::size_t payload_size);
+  // kInvalid: another size.
+  Result<Progress> add(ClientId who, UploadUpdate&& chunk, std::size_t payload_size,
+                       std::int64_t now_ms);
   void forget(ClientId who);
   void clear();
 
-  // max(4 payloads, 16 MiB)
-  static std::size_t budget(std::size_t payload_size);
-  std::size_t bytes() const { return bytes_; }  // kept now
+  std::size_t bytes() const { return partial_.size() * payload_size_; }  // reserved now
 
  private:
-  void make_room(ClientId who, std::size_t more, std::size_t budget);
+  bool make_room(std::int64_t now_ms);
 
   struct Partial {
     Digest sha256{};
     Bytes payload;
+    std::int64_t last_ms = 0;  // of its last chunk
   };
+  std::size_t limit_;
+  std::size_t payload_size_ = 0;
   std::map<ClientId, Partial> partial_;
-  std::list<ClientId> order_;  // of partial_, the first begun first
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace fedqat

@@ -75,7 +75,7 @@ class Journal {
   virtual Result<void> commit_round(const Checkpoint& checkpoint) = 0;
   // Group commit: payloads first, then one transaction. Ok at once when nothing is buffered.
   virtual Result<void> sync() = 0;
-  // Something is buffered.
+  // Something is buffered, or a sync failed: sync() is to be called.
   virtual bool dirty() const = 0;
 };
 

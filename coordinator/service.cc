@@ -185,7 +185,12 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
     return refuse_update(who, event.round, no->code);
   }
   Bytes stats_bytes = request.stats;
-  auto progress = inbox_.add(who, std::move(request), payload_size(grid_));
+  auto progress = inbox_.add(who, std::move(request), payload_size(grid_), now_ms);
+  if (progress && progress->busy) {
+    Reply reply = refuse(RefusalCode::kBusy, "too many updates are coming in; wait");
+    reply.retry_after_ms = round_->retry_ms(who, now_ms);
+    return reply;
+  }
   if (progress && !progress->whole) return ack(progress->received, false);
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
   Result<void> ok = stats ? check_stats(*stats) : stats.error();

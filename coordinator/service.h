@@ -47,6 +47,7 @@ using CoordinatorEvent =
 // What a deployment adds; the simulator leaves all of it out.
 struct Surroundings {
   Journal* journal = nullptr;  // must outlive the coordinator
+  std::size_t inbox_bytes = std::size_t{16} << 20;  // of updates that come in several chunks
   // The signed manifest of a task's model.
   std::function<Bytes(const Task&)> sign = {};
   std::function<void(const CoordinatorEvent&)> observe = {};
@@ -95,6 +96,9 @@ class Coordinator {
   std::int64_t deadline_ms() const { return round_->deadline_ms(); }
   // Updates that are still missing to end the round at once.
   std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }
+
+  // Of updates that are still on their way; at most Inbox::budget().
+  std::size_t inbox_bytes() const { return inbox_.bytes(); }
 
   // Updates of more samples are refused: round.max_samples, or what it stands for when it is 0.
   std::uint32_t max_samples() const { return max_samples_; }

@@ -54,6 +54,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
   auto strategy = make_strategy(config.server(), graph->param_count);
   if (!strategy) return strategy.error();
   std::unique_ptr<Coordinator> c(new Coordinator(config, network, *schedule));
+  c->inbox_ = Inbox(surroundings.inbox_bytes);
   c->surroundings_ = std::move(surroundings);
   c->graph_ = std::make_unique<Graph>(std::move(*graph));
   c->strategy_ = std::move(*strategy);

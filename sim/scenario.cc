@@ -23,7 +23,7 @@ Rng stream(std::uint64_t seed, std::uint32_t round, ClientId who) {
 
 }  // namespace
 
-Scenario::Scenario(const wire::SimConfig& config, std::uint64_t seed, std::size_t macs)
+Scenario::Scenario(const wire::SimConfig& config, std::uint64_t seed, std::uint64_t macs)
     : dropout_(config.dropout()),
       slow_share_(config.slow_share()),
       slow_factor_(config.slow_factor()),

@@ -12,7 +12,7 @@ namespace fedqat {
 class Scenario {
  public:
   // macs: of one sample's forward pass.
-  Scenario(const wire::SimConfig& config, std::uint64_t seed, std::size_t macs);
+  Scenario(const wire::SimConfig& config, std::uint64_t seed, std::uint64_t macs);
 
   // From the opening of a round (or its extension) to the client's check-in: 0..1 s.
   std::int64_t check_in_ms(std::uint32_t round, ClientId who) const;

@@ -98,11 +98,20 @@ void ServerConnection::drive() {
   if (state_ == State::kClosed) return;
   note_traffic();
   switch (next) {
-    case Next::kGoOn: asio::post(worker_.io(), [self] { self->drive(); }); break;
-    case Next::kRead: wait(Wait::wait_read); break;
-    case Next::kWrite: wait(Wait::wait_write); break;
-    case Next::kNothing: break;
-    case Next::kClose: close(); break;
+    case Next::kGoOn:
+      asio::post(worker_.io(), [self] { self->drive(); });
+      break;
+    case Next::kRead:
+      wait(Wait::wait_read);
+      break;
+    case Next::kWrite:
+      wait(Wait::wait_write);
+      break;
+    case Next::kNothing:
+      break;
+    case Next::kClose:
+      close();
+      break;
   }
 }
 
@@ -115,23 +124,32 @@ void ServerConnection::wait(Wait::wait_type what) {
 ServerConnection::Next ServerConnection::step() {
   ERR_clear_error();
   switch (state_) {
-    case State::kHandshake: return handshake();
-    case State::kHeader: return read_header();
-    case State::kBody: return read_body();
-    case State::kWriting: return write_reply();
-    case State::kLinger: return linger();
+    case State::kHandshake:
+      return handshake();
+    case State::kHeader:
+      return read_header();
+    case State::kBody:
+      return read_body();
+    case State::kWriting:
+      return write_reply();
+    case State::kLinger:
+      return linger();
     case State::kWaitBudget:
     case State::kWaitReply:
-    case State::kClosed: break;
+    case State::kClosed:
+      break;
   }
   return Next::kNothing;
 }
 
 ServerConnection::Next ServerConnection::want(int ssl_result) const {
   switch (SSL_get_error(ssl_.get(), ssl_result)) {
-    case SSL_ERROR_WANT_READ: return Next::kRead;
-    case SSL_ERROR_WANT_WRITE: return Next::kWrite;
-    default: return Next::kClose;
+    case SSL_ERROR_WANT_READ:
+      return Next::kRead;
+    case SSL_ERROR_WANT_WRITE:
+      return Next::kWrite;
+    default:
+      return Next::kClose;
   }
 }
 
@@ -177,7 +195,8 @@ ServerConnection::Next ServerConnection::handshake_failed() {
 }
 
 ServerConnection::Next ServerConnection::read_header() {
-  const int n = SSL_read(ssl_.get(), header_.data() + have_, static_cast<int>(kFrameHeader - have_));
+  const int n =
+      SSL_read(ssl_.get(), header_.data() + have_, static_cast<int>(kFrameHeader - have_));
   if (n <= 0) return want(n);
   if (have_ == 0) enter(State::kHeader);
   have_ += static_cast<std::size_t>(n);
@@ -322,15 +341,18 @@ bool ServerConnection::is_late(std::int64_t now_ms) {
   switch (state_) {
     case State::kHandshake:
       return age_ms >= o.handshake_timeout_ms && late(&ServerStats::timeouts_handshake);
-    case State::kLinger: return age_ms >= kLingerMs;
+    case State::kLinger:
+      return age_ms >= kLingerMs;
     case State::kHeader:
       if (have_ == 0) return age_ms >= o.idle_timeout_ms && late(&ServerStats::timeouts_idle);
       break;
     case State::kBody:
-    case State::kWriting: break;
+    case State::kWriting:
+      break;
     case State::kWaitBudget:
     case State::kWaitReply:
-    case State::kClosed: return false;
+    case State::kClosed:
+      return false;
   }
   if (now_ms - progress_ms_ >= o.stall_timeout_ms) return late(&ServerStats::timeouts_stall);
   const std::uint64_t moved = wire_in_ + wire_out_ - state_wire_;

@@ -28,8 +28,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   // False if no reply is waited for; else holds `frame`, counted by MemoryBudget::reply_made().
   bool reply(Bytes frame, bool then_close);
   void granted(std::size_t bytes);
-  void close();                        // at once; may be called twice
-  bool is_late(std::int64_t now_ms);   // true once: counted, to be closed
+  void close();                       // at once; may be called twice
+  bool is_late(std::int64_t now_ms);  // true once: counted, to be closed
   bool authenticated() const { return authenticated_; }
   const Peer& peer() const { return peer_; }
 
@@ -83,9 +83,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   std::size_t charged_ = 0;  // to the memory budget
   Bytes frame_;              // the request while it comes in, then the reply
   std::uint64_t wire_in_ = 0, wire_out_ = 0;
-  std::uint64_t state_wire_ = 0;     // wire_in_ + wire_out_ when the state began
-  std::int64_t state_ms_ = 0;        // when the state began
-  std::int64_t progress_ms_ = 0;     // when a byte last moved
+  std::uint64_t state_wire_ = 0;  // wire_in_ + wire_out_ when the state began
+  std::int64_t state_ms_ = 0;     // when the state began
+  std::int64_t progress_ms_ = 0;  // when a byte last moved
 };
 
 }  // namespace fedqat

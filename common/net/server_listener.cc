@@ -77,8 +77,8 @@ Result<std::unique_ptr<ServerListener>> ServerListener::open(ServerCore& core,
     ::close(fd);
     return e;
   }
-  const std::uint16_t port = ntohs(bound.ss_family == AF_INET
-                                       ? reinterpret_cast<const sockaddr_in&>(bound).sin_port
+  const std::uint16_t port =
+      ntohs(bound.ss_family == AF_INET ? reinterpret_cast<const sockaddr_in&>(bound).sin_port
                                        : reinterpret_cast<const sockaddr_in6&>(bound).sin6_port);
   return std::make_unique<ServerListener>(core, std::move(workers), fd, port);
 }
@@ -113,7 +113,8 @@ bool ServerListener::take_token() {
 void ServerListener::accept_some() {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     if (!take_token()) return pause();
-    const int fd = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       admit(fd);
       continue;
@@ -148,8 +149,12 @@ void ServerListener::admit(int fd) {
       core_.count(&ServerStats::accepted);
       workers_[next_worker_++ % workers_.size()]->adopt({fd, source.key, std::move(source.text)});
       return;
-    case Admission::Verdict::kConnections: core_.count(&ServerStats::refused_connections); break;
-    case Admission::Verdict::kPerAddress: core_.count(&ServerStats::refused_per_address); break;
+    case Admission::Verdict::kConnections:
+      core_.count(&ServerStats::refused_connections);
+      break;
+    case Admission::Verdict::kPerAddress:
+      core_.count(&ServerStats::refused_per_address);
+      break;
     case Admission::Verdict::kUnauthenticated:
       core_.count(&ServerStats::refused_unauthenticated);
       break;

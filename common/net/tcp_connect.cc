@@ -33,8 +33,7 @@ int connect_by(int fd, const addrinfo& address, Clock::time_point deadline) {
 
 bool wait_ready(int fd, short events, Clock::time_point deadline) {
   for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd p{fd, events, 0};
     const int n = ::poll(&p, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
     if (n > 0) return true;

@@ -46,15 +46,17 @@ std::string verify_error_text(X509_STORE_CTX* store) {
              " does not bear the name that was asked for: check the coordinator's address, or "
              "make its certificate for that name";
     case X509_V_ERR_INVALID_PURPOSE:
-      return who + " is not meant for this side of a connection: use one with the right extended "
-                   "key usage (serverAuth, clientAuth)";
+      return who +
+             " is not meant for this side of a connection: use one with the right extended "
+             "key usage (serverAuth, clientAuth)";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return who + " was not issued by the federation's CA (" + X509_verify_cert_error_string(code) +
+      return who + " was not issued by the federation's CA (" +
+             X509_verify_cert_error_string(code) +
              "): enroll at this coordinator, or check its address";
     case X509_V_ERR_APPLICATION_VERIFICATION:
       return "the server's CA has another fingerprint than the one given: ask the federation's "
@@ -92,12 +94,12 @@ std::string refused_by_peer_text(unsigned long openssl_error) {
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
       return "it asks for a certificate: run `fedqat-client enroll` first";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:  // a CA of the same name with another key
       return "it does not know the CA of this side's certificate: run `fedqat-client enroll` at "
              "this coordinator";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
       return "it refuses this side's certificate: run `fedqat-client enroll` again";
     default:

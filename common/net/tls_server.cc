@@ -12,34 +12,35 @@
 namespace fedqat {
 
 std::span<const ServerStatsField> server_stats_fields() {
-#define FEDQAT_FIELD(name) {#name, &ServerStats::name}
-  static constexpr std::array kFields{std::to_array<ServerStatsField>(
-      {FEDQAT_FIELD(accepted),
-       FEDQAT_FIELD(handshakes),
-       FEDQAT_FIELD(failed_no_certificate),
-       FEDQAT_FIELD(failed_certificate),
-       FEDQAT_FIELD(failed_peer_refused),
-       FEDQAT_FIELD(failed_protocol),
-       FEDQAT_FIELD(failed_dropped),
-       FEDQAT_FIELD(refused_connections),
-       FEDQAT_FIELD(refused_per_address),
-       FEDQAT_FIELD(refused_unauthenticated),
-       FEDQAT_FIELD(refused_frames),
-       FEDQAT_FIELD(accept_pauses),
-       FEDQAT_FIELD(timeouts_handshake),
-       FEDQAT_FIELD(timeouts_stall),
-       FEDQAT_FIELD(timeouts_slow),
-       FEDQAT_FIELD(timeouts_idle),
-       FEDQAT_FIELD(cut),
-       FEDQAT_FIELD(handler_failures),
-       FEDQAT_FIELD(requests),
-       FEDQAT_FIELD(replies),
-       FEDQAT_FIELD(bytes_in),
-       FEDQAT_FIELD(bytes_out),
-       FEDQAT_FIELD(connections_now),
-       FEDQAT_FIELD(unauthenticated_now),
-       FEDQAT_FIELD(buffered_now),
-       FEDQAT_FIELD(reply_bytes_now)})};
+#define FEDQAT_FIELD(name) \
+  { #name, &ServerStats::name }
+  static constexpr std::array kFields{
+      std::to_array<ServerStatsField>({FEDQAT_FIELD(accepted),
+                                       FEDQAT_FIELD(handshakes),
+                                       FEDQAT_FIELD(failed_no_certificate),
+                                       FEDQAT_FIELD(failed_certificate),
+                                       FEDQAT_FIELD(failed_peer_refused),
+                                       FEDQAT_FIELD(failed_protocol),
+                                       FEDQAT_FIELD(failed_dropped),
+                                       FEDQAT_FIELD(refused_connections),
+                                       FEDQAT_FIELD(refused_per_address),
+                                       FEDQAT_FIELD(refused_unauthenticated),
+                                       FEDQAT_FIELD(refused_frames),
+                                       FEDQAT_FIELD(accept_pauses),
+                                       FEDQAT_FIELD(timeouts_handshake),
+                                       FEDQAT_FIELD(timeouts_stall),
+                                       FEDQAT_FIELD(timeouts_slow),
+                                       FEDQAT_FIELD(timeouts_idle),
+                                       FEDQAT_FIELD(cut),
+                                       FEDQAT_FIELD(handler_failures),
+                                       FEDQAT_FIELD(requests),
+                                       FEDQAT_FIELD(replies),
+                                       FEDQAT_FIELD(bytes_in),
+                                       FEDQAT_FIELD(bytes_out),
+                                       FEDQAT_FIELD(connections_now),
+                                       FEDQAT_FIELD(unauthenticated_now),
+                                       FEDQAT_FIELD(buffered_now),
+                                       FEDQAT_FIELD(reply_bytes_now)})};
 #undef FEDQAT_FIELD
   static_assert(sizeof(ServerStats) == kFields.size() * sizeof(std::uint64_t));
   return kFields;
@@ -64,7 +65,8 @@ namespace {
 
 Result<ServerOptions> checked(ServerOptions o, const TlsContext& context) {
   if (!context.is_server()) return Error{Errc::kInvalid, "TLS server: give a server's context"};
-  if (o.threads == 0) o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (o.threads == 0)
+    o.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   if (o.threads < 0 || o.threads > 256) {
     return Error{Errc::kInvalid, "TLS server: threads must be from 0 to 256"};
   }
@@ -72,8 +74,8 @@ Result<ServerOptions> checked(ServerOptions o, const TlsContext& context) {
     return Error{Errc::kInvalid, "TLS server: max_frame must be from 4 bytes to 1 GiB"};
   }
   // A whole largest frame with its receive buffer must fit seven eighths, a small one an eighth.
-  const std::size_t least = std::max(std::size_t{512} << 10,
-                                     (o.max_frame + (std::size_t{128} << 10)) / 7 * 8 + 8);
+  const std::size_t least =
+      std::max(std::size_t{512} << 10, (o.max_frame + (std::size_t{128} << 10)) / 7 * 8 + 8);
   if (o.memory_limit < least) {
     return Error{Errc::kInvalid, "TLS server: memory_limit must be at least " +
                                      std::to_string(least) + " bytes for frames of " +
@@ -116,7 +118,7 @@ void TlsServer::reply(ConnectionId id, Bytes frame, bool then_close) {
   impl_->workers[id % impl_->workers.size()]->reply(id, std::move(frame), then_close);
 }
 
-void TlsServer::close_if(std::function<bool(const Peer&)> cut) {
+void TlsServer::close_if(const std::function<bool(const Peer&)>& cut) {
   for (const auto& w : impl_->workers) w->close_if(cut);
 }
 

@@ -28,7 +28,8 @@ struct Peer {
 using ConnectionId = std::uint64_t;  // never used twice by one server
 
 // A whole request frame, on an I/O thread: must not block. Every request is answered by one
-// reply(), at once or later; until then nothing more is read from that connection.
+// reply(), at once or later; until then nothing more is read from that connection. May be called
+// before start() has returned.
 using OnRequest = std::function<void(ConnectionId, const Peer&, Bytes frame)>;
 
 struct ServerOptions {
@@ -45,8 +46,9 @@ struct ServerOptions {
   std::int64_t handshake_timeout_ms = 10'000;
   std::int64_t stall_timeout_ms = 20'000;  // no byte of progress inside a frame
   std::int64_t idle_timeout_ms = 600'000;  // between requests
-  std::uint64_t min_bytes_per_s = 256;     // on average, once a frame took longer than a stall
-  std::uint64_t accept_rate = 0;           // new connections a second; 0: no limit
+  // On average, once a frame took longer than a stall; what a device may hold up the others by.
+  std::uint64_t min_bytes_per_s = 1000;
+  std::uint64_t accept_rate = 0;  // new connections a second; 0: no limit
 };
 
 // Sums since the start, but for the last four.
@@ -54,15 +56,15 @@ struct ServerStats {
   std::uint64_t accepted = 0;
   std::uint64_t handshakes = 0;
   std::uint64_t failed_no_certificate = 0;
-  std::uint64_t failed_certificate = 0;      // the client's was refused
-  std::uint64_t failed_peer_refused = 0;     // the client refused this server
-  std::uint64_t failed_protocol = 0;         // not TLS 1.3, no common cipher, not TLS at all
-  std::uint64_t failed_dropped = 0;          // closed in the handshake
-  std::uint64_t refused_connections = 0;     // by max_connections
-  std::uint64_t refused_per_address = 0;     // by max_per_address
-  std::uint64_t refused_unauthenticated = 0; // by max_unauthenticated
-  std::uint64_t refused_frames = 0;          // announced length above max_frame
-  std::uint64_t accept_pauses = 0;           // no file descriptors left, or accept_rate
+  std::uint64_t failed_certificate = 0;       // the client's was refused
+  std::uint64_t failed_peer_refused = 0;      // the client refused this server
+  std::uint64_t failed_protocol = 0;          // not TLS 1.3, no common cipher, not TLS at all
+  std::uint64_t failed_dropped = 0;           // closed in the handshake
+  std::uint64_t refused_connections = 0;      // by max_connections
+  std::uint64_t refused_per_address = 0;      // by max_per_address
+  std::uint64_t refused_unauthenticated = 0;  // by max_unauthenticated
+  std::uint64_t refused_frames = 0;           // announced length above max_frame
+  std::uint64_t accept_pauses = 0;            // no file descriptors left, or accept_rate
   std::uint64_t timeouts_handshake = 0;
   std::uint64_t timeouts_stall = 0;
   std::uint64_t timeouts_slow = 0;  // min_bytes_per_s
@@ -70,7 +72,7 @@ struct ServerStats {
   std::uint64_t cut = 0;  // by close_if
   std::uint64_t handler_failures = 0;
   std::uint64_t requests = 0;
-  std::uint64_t replies = 0;  // wholly handed to the operating system
+  std::uint64_t replies = 0;   // wholly handed to the operating system
   std::uint64_t bytes_in = 0;  // on the wire, TLS included
   std::uint64_t bytes_out = 0;
   std::uint64_t connections_now = 0;
@@ -102,11 +104,11 @@ class TlsServer {
   void reply(ConnectionId id, Bytes frame, bool then_close = false);
   // Cuts the connections whose peer `cut` picks; called on the I/O threads. Handshakes that end
   // later are not asked: the handler must look at revocation with each request.
-  void close_if(std::function<bool(const Peer&)> cut);
+  void close_if(const std::function<bool(const Peer&)>& cut);
   // For handshakes from now on; live connections stay.
   void reload(const TlsContext& context);
   void stop_accepting();
-  void stop();  // cuts all connections and joins the threads
+  void stop();  // cuts all connections, also in the middle of a reply, and joins the threads
   ServerStats stats() const;
 
  private:

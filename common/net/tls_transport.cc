@@ -126,9 +126,9 @@ Error TlsTransport::Impl::failure(int ssl_result) {
     ERR_clear_error();
     return {Errc::kRejected, place + ": the server refused the connection: " + text};
   }
-  const bool cut = error == SSL_ERROR_SYSCALL || (ERR_GET_LIB(code) == ERR_LIB_SSL &&
-                                                  ERR_GET_REASON(code) ==
-                                                      SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  const bool cut =
+      error == SSL_ERROR_SYSCALL || (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+                                     ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
   const std::string reason = take_openssl_error();
   if (cut) {
     return {Errc::kUnavailable,
@@ -152,9 +152,8 @@ Result<void> TlsTransport::Impl::connect() {
   trouble = false;
   const std::string& name = options.server_name.empty() ? options.host : options.server_name;
   X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
-  X509_VERIFY_PARAM_set_hostflags(param,
-                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(
+      param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   if (X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) != 1) {
     ERR_clear_error();
     if (name.empty() || SSL_set1_host(ssl.get(), name.c_str()) != 1 ||

@@ -21,22 +21,23 @@ Result<void> check_bits(const QuantSpec& q) {
 }
 
 // Bounds that keep the memory of a hostile description small; far above any network for devices.
-constexpr std::size_t kMaxParams = std::size_t{1} << 26;
-constexpr std::size_t kMaxWindowElements = std::size_t{1} << 26;  // one sample's unfolded windows
-constexpr std::size_t kMaxActivations = std::size_t{1} << 24;     // one sample's values together
+// Counted in 64 bits, for what is refused may not fit a size_t.
+constexpr std::uint64_t kMaxParams = std::uint64_t{1} << 26;
+constexpr std::uint64_t kMaxWindowElements = std::uint64_t{1} << 26;  // one sample's windows
+constexpr std::uint64_t kMaxActivations = std::uint64_t{1} << 24;  // one sample's values together
 
-// kInvalid with the step's name.
-Result<void> check_size(const Graph& g, const Step& s, std::size_t fan_in,
-                        std::size_t activations) {
-  const auto too_large = [&](const char* what, std::size_t n, std::size_t limit) {
+// kInvalid with the step's name. params: those before it and its weights.
+Result<void> check_size(const Step& s, std::uint64_t fan_in, std::uint64_t params,
+                        std::uint64_t activations) {
+  const auto too_large = [&](const char* what, std::uint64_t n, std::uint64_t limit) {
     return Error{Errc::kInvalid, "layer '" + s.name + "': " + what + " would take " +
                                      std::to_string(n) + " elements, the limit is " +
                                      std::to_string(limit) + "; make the network smaller"};
   };
-  const std::size_t windows =
+  const std::uint64_t windows =
       s.op == Op::kConv2d ? s.out.size() / static_cast<std::size_t>(s.out.c) * fan_in : 0;
   if (windows > kMaxWindowElements) return too_large("its windows", windows, kMaxWindowElements);
-  if (g.param_count > kMaxParams) return too_large("parameters", g.param_count, kMaxParams);
+  if (params > kMaxParams) return too_large("parameters", params, kMaxParams);
   if (activations > kMaxActivations) {
     return too_large("the values of one sample", activations, kMaxActivations);
   }
@@ -132,7 +133,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
     last = i;
   }
   Layout layout(g);
-  std::size_t activations = spec.input.size();
+  std::uint64_t activations = spec.input.size();
   for (int i = 0; i < static_cast<int>(g.steps.size()); ++i) {
     Step& s = g.steps[static_cast<std::size_t>(i)];
     std::size_t fan_in = 0;
@@ -149,7 +150,9 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
                                          " may overflow 32 bits; pool before it"};
       }
       const auto channels = static_cast<std::size_t>(s.out.c);
-      s.macs = s.out.size() * fan_in;
+      const std::uint64_t params = g.param_count + std::uint64_t{channels} * fan_in;
+      if (auto ok = check_size(s, fan_in, params, activations); !ok) return ok.error();
+      s.macs = std::uint64_t{s.out.size()} * fan_in;
       g.macs += s.macs;
       s.weight = layout.add(s, i, ParamKind::kWeight, "weight", s.out.c, channels * fan_in);
       s.bias = layout.add(s, i, ParamKind::kBias, "bias", s.out.c, channels);
@@ -164,7 +167,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
       s.activation_bits = output ? quant.edge_bits : quant.activation_bits;
       s.activation_scale = layout.add(s, i, ParamKind::kActivationScale, "activation_scale", 1, 1);
     }
-    if (auto ok = check_size(g, s, fan_in, activations); !ok) return ok.error();
+    if (auto ok = check_size(s, fan_in, g.param_count, activations); !ok) return ok.error();
   }
   return g;
 }

@@ -51,7 +51,7 @@ struct Step {
   int activation_scale = kNone;      // "; kNone: the output shares its input's quantizer
   int weight_bits = kFloatBits;
   int activation_bits = kFloatBits;
-  std::size_t macs = 0;  // per sample
+  std::uint64_t macs = 0;  // per sample
 
   bool has_weights() const { return weight != kNone; }
   bool requantizes() const {
@@ -66,7 +66,7 @@ struct Graph {
   std::vector<ParamTensor> params = {};
   std::size_t param_count = 0;   // of all kinds, length of the flat vector
   std::size_t weight_count = 0;  // kWeight and kBias only: "parameters" as reported
-  std::size_t macs = 0;          // per sample
+  std::uint64_t macs = 0;        // per sample
 };
 
 // kInvalid: what infer_shapes() refuses; fan-in above 32768 (int32 sums must be exact); bad bits;

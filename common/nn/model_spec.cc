@@ -18,8 +18,14 @@ constexpr std::array<std::pair<Op, std::string_view>, 8> kOps = {{
     {Op::kAdd, "add"},
 }};
 
-constexpr int kMaxExtent = 1 << 14;           // of a side, of channels, of a kernel
-constexpr std::size_t kMaxValues = 1U << 22;  // elements of one sample's value
+constexpr int kMaxExtent = 1 << 14;             // of a side, of channels, of a kernel
+constexpr std::uint64_t kMaxValues = 1U << 22;  // elements of one sample's value
+
+// In 64 bits, for what is refused may not fit a size_t.
+bool too_large(const Shape& s) {
+  const auto wide = [](int v) { return static_cast<std::uint64_t>(v); };
+  return s.h > kMaxExtent || s.w > kMaxExtent || wide(s.h) * wide(s.w) * wide(s.c) > kMaxValues;
+}
 
 Error node_error(const NodeSpec& node, std::string what) {
   return {Errc::kInvalid, "layer '" + node.name + "': " + std::move(what)};
@@ -101,6 +107,9 @@ Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec) {
                    "model '" + spec.name + "': bad input shape " + to_string(spec.input)};
     }
   }
+  if (too_large(spec.input)) {
+    return node_error(spec.nodes[0], "its shape " + to_string(spec.input) + " is too large");
+  }
   std::vector<Shape> shapes = {spec.input};
   std::set<std::string_view> names = {spec.nodes[0].name};
   for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
@@ -117,7 +126,7 @@ Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec) {
     }
     auto shape = output_shape(n, shapes);
     if (!shape) return shape.error();
-    if (shape->h > kMaxExtent || shape->w > kMaxExtent || shape->size() > kMaxValues) {
+    if (too_large(*shape)) {
       return node_error(n, "its output " + to_string(*shape) + " is too large");
     }
     shapes.push_back(*shape);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 
 namespace fedqat {
 namespace {
@@ -168,14 +169,36 @@ Result<Database> Database::open(const stdfs::path& path, const DatabaseOptions& 
   if (code != SQLITE_OK) return sqlite_error(*db.file_, "open", raw, code);
   if (auto r = db.configure(options); !r) return r.error();
   if (!options.read_only) {
+    FEDQAT_FAILPOINT("database.open.before_dir_sync");
     // SQLite syncs the folder for its log but not for the database itself.
     Files& files = options.files == nullptr ? posix_files() : *options.files;
     if (auto r = files.sync_dir(dir); !r) return at(*db.file_, r.error());
-    // A process that was killed between writing its log and syncing it left a log that can be read
-    // and that a power cut would undo. A checkpoint syncs it.
-    if (auto r = db.execute("PRAGMA wal_checkpoint(PASSIVE)"); !r) return r.error();
+    FEDQAT_FAILPOINT("database.open.after_dir_sync");
+    if (auto r = db.settle(files); !r) return r.error();
+    FEDQAT_FAILPOINT("database.open.after_checkpoint");
   }
   return db;
+}
+
+// A process that was killed between writing its log and syncing it left a log that can be read and
+// that a power cut would undo: a checkpoint syncs it. After a sync that failed the system takes the
+// log for synced although it may never have been written, so it has to be written again before.
+Result<void> Database::settle(Files& files) {
+  {
+    auto no_other_writer = begin();
+    if (!no_other_writer) return no_other_writer.error();
+    auto log = files.open_existing(*file_ + "-wal");
+    if (!log && log.error().code != Errc::kNotFound) return log.error();
+    Bytes chunk(std::size_t{1} << 20);
+    for (std::uint64_t at = 0; log;) {
+      auto n = (*log)->read_at(at, chunk);
+      if (!n) return n.error();
+      if (*n == 0) break;
+      if (auto r = (*log)->write_at(at, ByteView(chunk).first(*n)); !r) return r;
+      at += *n;
+    }
+  }
+  return execute("PRAGMA wal_checkpoint(PASSIVE)");
 }
 
 Result<void> Database::configure(const DatabaseOptions& options) {

@@ -117,6 +117,7 @@ class Database {
   };
   Database(sqlite3* db, std::unique_ptr<std::string> file) : file_(std::move(file)), db_(db) {}
   Result<void> configure(const DatabaseOptions& options);
+  Result<void> settle(Files& files);
   Result<void> expect_pragma(std::string_view pragma, std::string_view value);
 
   std::unique_ptr<const std::string> file_;  // fixed address: statements point at it

@@ -1,11 +1,10 @@
 #include "common/store/segment.h"
 
-#include <zlib.h>
-
 #include <array>
 #include <limits>
 #include <string>
 
+#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 
 namespace fedqat {
@@ -28,11 +27,6 @@ Header encode_header(const Location& location) {
 
 }  // namespace
 
-std::uint32_t checksum(ByteView bytes) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 Segment::Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path path,
                  std::uint64_t capacity, std::uint64_t growth)
     : file_(std::move(file)),
@@ -53,7 +47,7 @@ Result<Segment> Segment::open(Files& files, const std::filesystem::path& path,
   return Segment(*std::move(file), files, path, *size, growth);
 }
 
-Error Segment::broken() const {
+Error Segment::broken_error() const {
   return {Errc::kIo, path_.string() +
                          ": an earlier sync failed, nobody knows what is on the disk; check the "
                          "disk, then start again"};
@@ -87,11 +81,11 @@ Result<void> Segment::grow(std::uint64_t end) {
 }
 
 Result<Location> Segment::append(ByteView payload) {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   if (payload.size() > std::numeric_limits<std::uint32_t>::max()) {
     return Error{Errc::kInvalid, path_.string() + ": a record takes at most 4 GiB"};
   }
-  const Location location{end_, static_cast<std::uint32_t>(payload.size()), checksum(payload)};
+  const Location location{end_, static_cast<std::uint32_t>(payload.size()), crc32c(payload)};
   if (location.end() > capacity_) {
     if (auto r = grow(location.end()); !r) return r.error();
   }
@@ -106,7 +100,7 @@ Result<Location> Segment::append(ByteView payload) {
 }
 
 Result<void> Segment::sync() {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   if (!dirty_) return {};
   FEDQAT_FAILPOINT("journal.segment.before_sync");
   if (auto r = file_->sync(); !r) {
@@ -119,7 +113,7 @@ Result<void> Segment::sync() {
 }
 
 Result<Bytes> Segment::read(const Location& location) {
-  if (broken_) return broken();
+  if (broken_) return broken_error();
   const auto corrupt = [&](const char* what) {
     return Error{Errc::kCorrupt, path_.string() + ": offset " + std::to_string(location.offset) +
                                      ": " + what + "; the disk lost or changed bytes"};
@@ -133,7 +127,7 @@ Result<Bytes> Segment::read(const Location& location) {
   Bytes payload(location.length);
   auto n = file_->read_at(location.offset + kSegmentHeader, payload);
   if (!n) return n.error();
-  if (*n != payload.size() || checksum(payload) != location.crc) {
+  if (*n != payload.size() || crc32c(payload) != location.crc) {
     return corrupt("the payload's checksum is wrong");
   }
   return payload;

@@ -23,12 +23,9 @@ inline constexpr std::uint64_t kSegmentGrowth = std::uint64_t{64} << 20;
 struct Location {
   std::uint64_t offset = 0;  // of the record
   std::uint32_t length = 0;  // of the payload
-  std::uint32_t crc = 0;     // CRC-32 of the payload
+  std::uint32_t crc = 0;     // CRC-32C of the payload
   std::uint64_t end() const { return offset + kSegmentHeader + length; }
 };
-
-// CRC-32 (IEEE), that of Location.
-std::uint32_t checksum(ByteView bytes);
 
 // Not thread-safe. Errors name the file and the remedy.
 class Segment {
@@ -47,12 +44,13 @@ class Segment {
   // The next record goes to `offset`: nothing from there on is needed any more.
   void reset(std::uint64_t offset) { end_ = offset; }
   std::uint64_t end() const { return end_; }
+  bool broken() const { return broken_; }  // a sync failed, also one of append()
 
  private:
   Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path path,
           std::uint64_t capacity, std::uint64_t growth);
   Result<void> grow(std::uint64_t end);
-  Error broken() const;
+  Error broken_error() const;
 
   std::unique_ptr<File> file_;
   Files* files_;

@@ -68,7 +68,9 @@ struct UpdateStats {
 Bytes encode_stats(const UpdateStats& stats);
 Result<UpdateStats> decode_stats(ByteView bytes);
 
-// What identifies an update: the hash of its payload, then of its statistics.
+// An update's name: the hash of its payload, then of its statistics. Its client computes it; for
+// the coordinator it only tells one client's updates apart. What protects the bytes is TLS on the
+// way and a CRC-32C in every chunk from end to end.
 Digest update_digest(ByteView payload, ByteView stats);
 
 struct UploadUpdate {

@@ -132,8 +132,9 @@ Result<PackedModel> decode_model(ByteView bytes, std::string_view file) {
   if (header.zero != 0) return corrupt(file, offsetof(ModelFileHeader, zero), "must be 0");
   const ByteView payload = bytes.subspan(sizeof header);
   if (header.payload != payload.size()) {
-    return corrupt(file, sizeof header + static_cast<std::size_t>(
-                       std::min<std::uint64_t>(payload.size(), header.payload)),
+    return corrupt(file,
+                   sizeof header + static_cast<std::size_t>(
+                                       std::min<std::uint64_t>(payload.size(), header.payload)),
                    "file has " + std::to_string(payload.size()) +
                        " bytes of payload, its header says " + std::to_string(header.payload));
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "common/base/crc32c.h"
 #include "common/wire/frame.h"
 #include "common/wire/message_fields.h"
 #include "common/wire/messages.h"
@@ -44,6 +45,7 @@ void put(const UploadUpdate& m, wire::Request& out) {
   p.set_offset(m.offset);
   p.set_data(text_of(m.data));
   p.set_stats(text_of(m.stats));
+  p.set_crc32c(crc32c(m.stats, crc32c(m.data)));
 }
 
 void put(const Enroll& m, wire::Request& out) {
@@ -73,6 +75,9 @@ Result<Request> take(const wire::UploadUpdateProto& p) {
   if (p.data().size() > kChunkBytes) return bad_field("upload_update.data", "is too big");
   if (p.offset() > p.payload_size() || p.data().size() > p.payload_size() - p.offset()) {
     return bad_field("upload_update.offset", "is beyond the payload");
+  }
+  if (crc32c(as_bytes(p.stats()), crc32c(as_bytes(p.data()))) != p.crc32c()) {
+    return bad_field("upload_update.crc32c", "is not that of data and stats: they were damaged");
   }
   UploadUpdate m{p.run(),          p.round(),  p.version(),        *sha256,
                  p.payload_size(), p.offset(), bytes_of(p.data()), bytes_of(p.stats())};

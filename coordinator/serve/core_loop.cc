@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "common/base/failpoint.h"
+#include "coordinator/batch.h"
 
 namespace fedqat {
 namespace {
@@ -85,29 +85,28 @@ void CoreLoop::run() {
 }
 
 void CoreLoop::answer(std::vector<Arrived>& batch) {
-  std::vector<Reply> replies;
-  replies.reserve(batch.size());
   if (Coordinator* c = host_->coordinator(); c != nullptr) c->tick(clock_.now_ms());
-  for (Arrived& arrived : batch) {
-    replies.push_back(answer_one(arrived));
-    if (!arrived.enrolment) note_window(arrived, replies.back());
-  }
-
-  const auto start = std::chrono::steady_clock::now();
-  FEDQAT_FAILPOINT("serve.batch.before_sync");
-  if (auto ok = host_->sync(); !ok) return fail(ok.error());
-  FEDQAT_FAILPOINT("serve.batch.after_sync");
-  if (!batch.empty()) {
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    metrics_.count_sync(took.count(), batch.size());
-  }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const auto* refusal = std::get_if<Refusal>(&replies[i].body);
+  const auto sync = [&]() -> Result<void> {
+    const auto start = std::chrono::steady_clock::now();
+    if (auto ok = host_->sync(); !ok) return ok;
+    if (!batch.empty()) {
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      metrics_.count_sync(took.count(), batch.size());
+    }
+    return {};
+  };
+  const auto send = [&](std::size_t i, const Reply& reply) {
+    const auto* refusal = std::get_if<Refusal>(&reply.body);
     const bool close = refusal != nullptr && refusal->code == RefusalCode::kUnknownDevice;
     TlsServer& server = *(batch[i].enrolment ? enrolment_ : devices_);
-    server.reply(batch[i].connection, encode_reply(replies[i]), close);
-  }
-  FEDQAT_FAILPOINT("serve.batch.after_replies");
+    server.reply(batch[i].connection, encode_reply(reply), close);
+  };
+  const auto answer = [&](std::size_t i) {
+    Reply reply = answer_one(batch[i]);
+    if (!batch[i].enrolment) note_window(batch[i], reply);
+    return reply;
+  };
+  if (auto ok = answer_batch(batch.size(), answer, sync, send); !ok) return fail(ok.error());
   if (std::exchange(round_closed_, false)) publish();
 }
 

@@ -5,10 +5,12 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/base/failpoint.h"
 #include "common/nn/evaluate.h"
 #include "common/wire/config.h"
 #include "common/wire/manifest.h"
 #include "common/wire/model_file.h"
+#include "coordinator/state/rounds_journal.h"
 #include "coordinator/state/sqlite_journal.h"
 
 namespace fedqat {
@@ -70,9 +72,17 @@ Result<std::unique_ptr<RunHost>> RunHost::open(
   if (auto ok = host->fs_->write_atomic(host->paths_.config(), as_bytes(toml)); !ok) {
     return ok.error();
   }
-  auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads());
+  const std::string& durability = config.deploy().durability();
+  const bool full = durability != "relaxed";
+  SqliteJournalOptions options;
+  options.synchronous = full ? Synchronous::kFull : Synchronous::kNormal;
+  options.sync_payloads = full;
+  auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads(), options);
   if (!journal) return journal.error();
   host->journal_ = std::move(*journal);
+  if (durability == "rounds") {
+    host->journal_ = std::make_unique<RoundsJournal>(std::move(host->journal_));
+  }
   return host;
 }
 
@@ -83,8 +93,11 @@ Result<void> RunHost::set_devices(std::uint32_t devices, const std::vector<Clien
     auto known = journal_->load();
     if (!known) return known.error();
     if (!*known && devices < start_devices()) return {};
-    Surroundings surroundings{journal_.get(), [this](const Task& task) { return sign(task); },
-                              observe_};
+    Surroundings surroundings;
+    surroundings.journal = journal_.get();
+    surroundings.inbox_bytes = (std::size_t{config_.deploy().memory_limit_mb()} << 20) / 2;
+    surroundings.sign = [this](const Task& task) { return sign(task); };
+    surroundings.observe = observe_;
     auto made = Coordinator::make(config_, network_, devices, now_ms, std::move(surroundings));
     if (!made) return made.error();
     coordinator_ = std::move(*made);
@@ -122,7 +135,9 @@ Result<std::string> RunHost::export_model() {
   const PackedModel model =
       deployed_model(coordinator_->graph(), coordinator_->state(), network_.input);
   const Bytes file = encode_model(model);
+  FEDQAT_FAILPOINT("serve.export.before_write");
   if (auto ok = fs_->write_atomic(paths_.model(), file); !ok) return ok.error();
+  FEDQAT_FAILPOINT("serve.export.after_write");
   model_sha256_ = to_hex(sha256(file));
   exported_round_ = coordinator_->rounds_done();
   return model_sha256_;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "common/base/failpoint.h"
 #include "common/base/fs.h"
 #include "common/crypto/sha256.h"
 
@@ -245,15 +246,19 @@ Result<AuditLog> AuditLog::open(const stdfs::path& path, std::int64_t now_s, Fil
   log.end_ = s->end;
   log.last_hex_ = s->hash;
   if (s->end < s->size) {
+    FEDQAT_FAILPOINT("audit.open.before_cut");
     if (auto r = log.log_->truncate(s->end); !r) return r.error();
+    FEDQAT_FAILPOINT("audit.open.after_cut");
     const auto cut = static_cast<std::int64_t>(s->size - s->end);
     if (auto r = log.append(now_s, "audit_repaired", {{"cut_bytes", cut}}); !r) return r.error();
   }
   // What a killed process left may not be synced yet. After a failed sync the system takes it for
   // synced, so a new sync alone would not do.
+  FEDQAT_FAILPOINT("audit.open.before_rewrite");
   if (auto r = rewrite(*log.log_, s->head_end, s->end); !r) return r.error();
   log.unsynced_ = true;
   if (auto r = log.sync(); !r) return r.error();
+  FEDQAT_FAILPOINT("audit.open.before_dir_sync");
   if (auto r = on.sync_dir(path.parent_path()); !r) return r.error();
   return log;
 }
@@ -292,14 +297,19 @@ Result<void> AuditLog::usable() const {
 Result<void> AuditLog::sync() {
   if (auto r = usable(); !r) return r;
   if (!unsynced_) return {};
+  FEDQAT_FAILPOINT("audit.sync.before_write");
   // May be tried again: the bytes go to the same place.
   if (auto r = log_->write_at(end_, as_bytes(buffer_)); !r) return r;
+  FEDQAT_FAILPOINT("audit.sync.after_write");
   broken_ = true;  // until everything has worked
   if (auto r = log_->sync(); !r) return r;
+  FEDQAT_FAILPOINT("audit.sync.after_log_sync");
   const std::string head = encode_head(lines_, last_hex_);
   const std::uint64_t slot = kHeadSlots[static_cast<std::size_t>(head_slot_)];
   if (auto r = head_->write_at(slot, as_bytes(head)); !r) return r;
+  FEDQAT_FAILPOINT("audit.sync.after_head_write");
   if (auto r = head_->sync(); !r) return r;
+  FEDQAT_FAILPOINT("audit.sync.after_head_sync");
   broken_ = false;
   head_slot_ = 1 - head_slot_;
   end_ += buffer_.size();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/failpoint.h"
 #include "common/base/fs.h"
 
 namespace fedqat {
@@ -89,7 +90,10 @@ Result<void> Registry::add_token(std::string_view secret, std::string_view name,
   if (!insert) return insert.error();
   const Digest hash = sha256(as_bytes(secret));
   if (auto r = insert->bind(0, ByteView(hash)).bind(1, name).bind(2, expires_s).run(); !r) return r;
-  return transaction->commit();
+  FEDQAT_FAILPOINT("registry.token.before_commit");
+  if (auto r = transaction->commit(); !r) return r;
+  FEDQAT_FAILPOINT("registry.token.after_commit");
+  return {};
 }
 
 Result<Device> Registry::redeem(std::string_view secret, const Digest& public_key,
@@ -132,7 +136,9 @@ Result<Device> Registry::redeem(std::string_view secret, const Digest& public_ke
   if (!use) return use.error();
   use->bind(0, now_s).bind(1, ByteView(public_key)).bind(2, ByteView(hash));
   if (auto r = use->run(); !r) return r.error();
+  FEDQAT_FAILPOINT("registry.redeem.before_commit");
   if (auto r = transaction->commit(); !r) return r.error();
+  FEDQAT_FAILPOINT("registry.redeem.after_commit");
   Device made;
   made.number = number;
   made.name = name;
@@ -168,7 +174,10 @@ Result<void> Registry::add_key(std::uint32_t number, const DeviceKey& key) {
   upsert->bind(0, ByteView(key.public_key)).bind(1, std::int64_t{number});
   upsert->bind(2, std::string_view(key.serial)).bind(3, key.not_after_s);
   if (auto r = upsert->run(); !r) return r;
-  return transaction->commit();
+  FEDQAT_FAILPOINT("registry.key.before_commit");
+  if (auto r = transaction->commit(); !r) return r;
+  FEDQAT_FAILPOINT("registry.key.after_commit");
+  return {};
 }
 
 Result<void> Registry::revoke(std::string_view name, std::string_view reason, std::int64_t now_s) {
@@ -176,7 +185,9 @@ Result<void> Registry::revoke(std::string_view name, std::string_view reason, st
       "UPDATE device SET revoke_reason = iif(revoked_s IS NULL, ?1, revoke_reason), "
       "revoked_s = coalesce(revoked_s, ?2) WHERE name = ?3");
   if (!update) return update.error();
+  FEDQAT_FAILPOINT("registry.revoke.before_write");
   if (auto r = update->bind(0, reason).bind(1, now_s).bind(2, name).run(); !r) return r;
+  FEDQAT_FAILPOINT("registry.revoke.after_write");
   if (db_.changes() == 1) return {};
   return Error{Errc::kNotFound, "device \"" + std::string(name) + "\": there is none of this name"};
 }
@@ -185,7 +196,9 @@ Result<void> Registry::set_quarantined(std::uint32_t number, bool quarantined) {
   auto update = db_.prepare("UPDATE device SET quarantined = ? WHERE number = ?");
   if (!update) return update.error();
   update->bind(0, std::int64_t{quarantined ? 1 : 0}).bind(1, std::int64_t{number});
+  FEDQAT_FAILPOINT("registry.quarantine.before_write");
   if (auto r = update->run(); !r) return r;
+  FEDQAT_FAILPOINT("registry.quarantine.after_write");
   if (db_.changes() == 1) return {};
   return Error{Errc::kNotFound, "device " + std::to_string(number) + ": unknown"};
 }
@@ -200,7 +213,10 @@ Result<void> Registry::set_seen(std::span<const Seen> seen) {
   for (const Seen& s : seen) {
     if (auto r = update->bind(0, s.at_s).bind(1, std::int64_t{s.number}).run(); !r) return r;
   }
-  return transaction->commit();
+  FEDQAT_FAILPOINT("registry.seen.before_commit");
+  if (auto r = transaction->commit(); !r) return r;
+  FEDQAT_FAILPOINT("registry.seen.after_commit");
+  return {};
 }
 
 Result<std::optional<DeviceStatus>> Registry::find(const Digest& public_key) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 
 namespace fedqat {
@@ -54,6 +55,7 @@ class SqliteJournal final : public Journal {
       : db_(std::move(db)), segment_(std::move(segment)), path_(std::move(path)) {}
 
   Result<void> recover();
+  void sync_payloads(bool on) { sync_payloads_ = on; }
 
   Result<std::optional<Recovered>> load() override;
   Result<void> replay(std::uint32_t round,
@@ -62,7 +64,7 @@ class SqliteJournal final : public Journal {
   Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) override;
   Result<void> commit_round(const Checkpoint& checkpoint) override;
   Result<void> sync() override;
-  bool dirty() const override { return !pending_.empty(); }
+  bool dirty() const override { return broken_ || !pending_.empty(); }
 
  private:
   Result<void> usable() const;
@@ -76,6 +78,7 @@ class SqliteJournal final : public Journal {
   Result<void> write(const PendingAttempt& p);
   Result<void> write(const Checkpoint& c);
 
+  bool sync_payloads_ = true;
   Database db_;
   Segment segment_;
   stdfs::path path_;
@@ -208,7 +211,7 @@ Result<void> SqliteJournal::replay(std::uint32_t round,
       update.payload = *std::move(payload);
     } else {
       update.payload = bytes_of(row->blob(5));
-      if (checksum(update.payload) != crc) {
+      if (crc32c(update.payload) != crc) {
         return corrupt("the update of client " + std::to_string(update.client) + " was changed");
       }
     }
@@ -231,10 +234,13 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   FEDQAT_FAILPOINT("journal.add.before_payload");
   if (update.payload.size() < kInlineBytes) {
     p.update.payload = update.payload;
-    p.crc = checksum(update.payload);
+    p.crc = crc32c(update.payload);
   } else {
     auto location = segment_.append(update.payload);
-    if (!location) return location.error();
+    if (!location) {
+      broken_ = segment_.broken();  // a sync failed while it grew: the next sync() must say so
+      return location.error();
+    }
     p.location = *location;
     p.crc = location->crc;
     ++in_segment_;
@@ -268,7 +274,7 @@ Result<void> SqliteJournal::sync() {
   if (auto r = usable(); !r) return r;
   if (!dirty()) return {};
   broken_ = true;  // until everything has worked
-  if (auto r = segment_.sync(); !r) return r;
+  if (auto r = sync_payloads_ ? segment_.sync() : Result<void>(); !r) return r;
   if (auto r = write_pending(); !r) return r;
   broken_ = false;
   const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) {
@@ -364,6 +370,7 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const stdfs::path& database
   if (!payloads) return payloads.error();
   FEDQAT_FAILPOINT("journal.open.after_segment");
   auto journal = std::make_unique<SqliteJournal>(*std::move(db), *std::move(payloads), database);
+  journal->sync_payloads(options.sync_payloads);
   if (auto r = journal->recover(); !r) return r.error();
   return std::unique_ptr<Journal>(std::move(journal));
 }

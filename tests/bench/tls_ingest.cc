@@ -119,10 +119,10 @@ void bench_ingest(int mib) {
     for (int repeat = 0; repeat < 3; ++repeat) {  // the best of three, in turns
       const TlsContext server = pki().server_context();
       const TlsContext client = pki().client_context();
-      raw = std::max(raw, mb_per_s(mib, seconds([&] {
-                                     in_threads(connections,
-                                                [&] { raw_pair(server, client, each); });
-                                   })));
+      raw =
+          std::max(raw, mb_per_s(mib, seconds([&] {
+                                   in_threads(connections, [&] { raw_pair(server, client, each); });
+                                 })));
       const SmallReplies small;
       frames = std::max(frames, mb_per_s(mib, seconds([&] {
                                            in_threads(connections, [&] {
@@ -134,8 +134,9 @@ void bench_ingest(int mib) {
                                            });
                                          })));
     }
-    std::printf("1 MiB frames, %d connections: OpenSSL alone %.0f MB/s, TlsServer %.0f MB/s (%.2f)\n",
-                connections, raw, frames, frames / raw);
+    std::printf(
+        "1 MiB frames, %d connections: OpenSSL alone %.0f MB/s, TlsServer %.0f MB/s (%.2f)\n",
+        connections, raw, frames, frames / raw);
     std::fflush(stdout);
   }
 }
@@ -156,6 +157,37 @@ void bench_connections() {
   std::printf("new mutual connections with one request: %.0f /s (both ends on this machine)\n",
               2 * kEach / s);
   std::fflush(stdout);
+}
+
+// What many devices that fetch a model cost.
+void bench_replies(int mib) {
+  std::unique_ptr<TlsServer> server;
+  ServerOptions o;
+  o.address = "127.0.0.1";
+  const Bytes chunk = test_frame(kMaxFrame);
+  server = std::move(TlsServer::start(o, pki().server_context(),
+                                      [&](ConnectionId id, const Peer&, const Bytes&) {
+                                        server->reply(id, chunk);
+                                      }))
+               .value();
+  TlsTransportOptions options;
+  options.host = "127.0.0.1";
+  options.port = server->port();
+  const TlsContext client = pki().client_context();
+  for (const int connections : {1, 4}) {
+    double best = 0;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      best = std::max(best, mb_per_s(mib, seconds([&] {
+                                       in_threads(connections, [&] {
+                                         TlsTransport t(options, client);
+                                         for (int i = 0; i < mib / connections; ++i) {
+                                           FEDQAT_CHECK(t.call(test_frame(4)));
+                                         }
+                                       });
+                                     })));
+    }
+    std::printf("1 MiB replies, %d connections: %.0f MB/s\n", connections, best);
+  }
 }
 
 long resident_bytes() {
@@ -214,9 +246,10 @@ void bench_idle(int connections) {
     FEDQAT_CHECK(clients[i]->call(test_frame(kMaxFrame)));
   }
   const long after = ask();
-  std::printf("%d idle mutual connections: %.1f KiB resident each; %.1f after 1 MiB from every 20th\n",
-              connections, static_cast<double>(idle - before) / 1024 / connections,
-              static_cast<double>(after - before) / 1024 / connections);
+  std::printf(
+      "%d idle mutual connections: %.1f KiB resident each; %.1f after 1 MiB from every 20th\n",
+      connections, static_cast<double>(idle - before) / 1024 / connections,
+      static_cast<double>(after - before) / 1024 / connections);
   std::fflush(stdout);
   ::close(channel[0]);
   ::waitpid(child, nullptr, 0);
@@ -236,4 +269,5 @@ int main(int argc, char** argv) {
   bench_idle(idle);  // before this process has threads
   bench_connections();
   bench_ingest(mib);
+  bench_replies(mib);
 }

@@ -22,7 +22,7 @@ std::vector<float> play(std::uint64_t seed, double death) {
   Rng rng({.seed = seed});
   MemoryJournal journal;
   const auto start = [&] {
-    auto made = try_make(all_clients(), kClients, {.journal = &journal});
+    auto made = try_make(all_clients(), kClients, {&journal});
     if (!made) FAIL(made.error().what);
     REQUIRE(journal.sync());
     return std::move(*made);
@@ -63,12 +63,12 @@ TEST_CASE("restart: a coordinator that dies at any request ends in the same mode
 
 TEST_CASE("restart: inside a round nothing that was synced is asked for again") {
   MemoryJournal journal;
-  auto c = std::move(*try_make(all_clients(), kClients, {.journal = &journal}));
+  auto c = std::move(*try_make(all_clients(), kClients, {&journal}));
   const UploadUpdate update = update_for(*c, task_of(*c, 3), 0.5F);
   REQUIRE(ask<Ack>(*c, 3, update).complete);
   REQUIRE(journal.sync());
   const std::uint32_t wanted = c->wanted();
-  c = std::move(*try_make(all_clients(), kClients, {.journal = &journal}));
+  c = std::move(*try_make(all_clients(), kClients, {&journal}));
   REQUIRE(c->wanted() == wanted);
   ask<RetryLater>(*c, 3, CheckIn{});
   REQUIRE(ask<Ack>(*c, 3, update).complete);
@@ -78,14 +78,14 @@ TEST_CASE("restart: inside a round nothing that was synced is asked for again") 
 
 TEST_CASE("restart: after a round was closed its acknowledgements are repeated") {
   MemoryJournal journal;
-  auto c = std::move(*try_make(all_clients(), kClients, {.journal = &journal}));
+  auto c = std::move(*try_make(all_clients(), kClients, {&journal}));
   std::vector<UploadUpdate> updates;
   for (ClientId who = 0; who < kClients; ++who) {
     updates.push_back(update_for(*c, task_of(*c, who), 0.01F));
     REQUIRE(ask<Ack>(*c, who, updates.back()).complete);
   }
   REQUIRE(journal.sync());
-  c = std::move(*try_make(all_clients(), kClients, {.journal = &journal}));
+  c = std::move(*try_make(all_clients(), kClients, {&journal}));
   REQUIRE(c->rounds_done() == 1);
   REQUIRE(c->last_round().aggregated == kClients);
   for (ClientId who = 0; who < kClients; ++who) {
@@ -98,23 +98,23 @@ TEST_CASE("restart: a finished run stays finished; another config is refused wit
   MemoryJournal journal;
   auto config = some_config();
   config.mutable_run()->set_rounds(3);
-  auto c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  auto c = std::move(*try_make(config, kClients, {&journal}));
   while (c->status() == Coordinator::Status::kRunning) finish_round(*c);
   REQUIRE(journal.sync());
   const auto params = c->state().params;
-  c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  c = std::move(*try_make(config, kClients, {&journal}));
   REQUIRE(c->status() == Coordinator::Status::kFinished);
   REQUIRE(c->state().params == params);
   REQUIRE(refused(*c, 0, CheckIn{}) == RefusalCode::kFinished);
   config.mutable_run()->set_seed(2);
-  const auto other = try_make(config, kClients, {.journal = &journal});
+  const auto other = try_make(config, kClients, {&journal});
   REQUIRE_FALSE(other);
   REQUIRE_THAT(other.error().what, Catch::Contains("another config"));
 }
 
 TEST_CASE("restart: without space an update is not acknowledged, and later it is") {
   MemoryJournal journal;
-  auto c = std::move(*try_make(all_clients(), kClients, {.journal = &journal}));
+  auto c = std::move(*try_make(all_clients(), kClients, {&journal}));
   const UploadUpdate update = update_for(*c, task_of(*c, 1), 0.5F);
   journal.full = true;
   REQUIRE(ask<Refusal>(*c, 1, update).code == RefusalCode::kBusy);

@@ -116,7 +116,7 @@ TEST_CASE("service: a repeated upload gets the same answer and counts once, also
   REQUIRE(c->state().params == params);
 }
 
-TEST_CASE("service: updates with a wrong tag, shape or hash are refused and change nothing") {
+TEST_CASE("service: updates with a wrong tag, shape or value are refused and change nothing") {
   auto c = make();
   const ClientId who = c->cohort()[0];
   const Task task = task_of(*c, who);
@@ -129,7 +129,6 @@ TEST_CASE("service: updates with a wrong tag, shape or hash are refused and chan
   REQUIRE(refusal_of([](auto& u) { ++u.run; }) == RefusalCode::kWrongRun);
   REQUIRE(refusal_of([](auto& u) { ++u.round; }) == RefusalCode::kWrongRound);
   REQUIRE(refusal_of([](auto& u) { ++u.version; }) == RefusalCode::kWrongVersion);
-  REQUIRE(refusal_of([](auto& u) { u.sha256[0] ^= std::byte{1}; }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refusal_of([](auto& u) {
             u.data.pop_back();
             --u.payload_size;
@@ -225,7 +224,7 @@ TEST_CASE("service: a client whose updates are invalid is quarantined, and not a
   auto c = make();
   const ClientId who = c->cohort()[0];
   UploadUpdate bad = update_for(*c, task_of(*c, who), 0.5F);
-  bad.sha256[0] ^= std::byte{1};
+  for (std::size_t i = 0; i < 4; ++i) bad.data[i] = std::byte{0xFF};  // a NaN
   for (int i = 0; i < 3; ++i) {
     REQUIRE(ask<Refusal>(*c, who, bad).code == RefusalCode::kInvalidUpdate);
   }

@@ -1,8 +1,7 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include <vector>
 
 #include "common/codec/bit_pack.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -1,9 +1,8 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include <cmath>
 
 #include "common/wire/broadcast.h"
 #include "tests/fuzz/fuzz_inputs.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -1,7 +1,6 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/base/fs.h"
 #include "common/wire/config.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

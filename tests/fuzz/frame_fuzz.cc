@@ -1,7 +1,6 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/wire/frame.h"
 #include "common/wire/protocol.pb.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

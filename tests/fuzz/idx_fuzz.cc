@@ -1,6 +1,5 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/data/idx.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -1,7 +1,6 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/data/letters.h"
 #include "tests/fuzz/fuzz_inputs.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -39,9 +39,7 @@ UpdateStats some_stats() {
   return stats;
 }
 
-NetworkSpec some_network() {
-  return {every_layer_model({8, 8, 1}, 3), {4, 4, 8}, {0.01F, 3}};
-}
+NetworkSpec some_network() { return {every_layer_model({8, 8, 1}, 3), {4, 4, 8}, {0.01F, 3}}; }
 
 void make_requests() {
   UploadUpdate upload{1, 2, 1, {}, 5, 0, Bytes(5, std::byte{7}), encode_stats(some_stats())};
@@ -83,8 +81,7 @@ void make_updates() {
   Rng rng({.seed = 51});
   for (float& v : delta) v = static_cast<float>(rng.normal());
   put("update_payload", "normal", encode_update(grid, delta, rng)->payload);
-  put("update_payload", "zeros",
-      encode_update(grid, std::vector<float>(elements), rng)->payload);
+  put("update_payload", "zeros", encode_update(grid, std::vector<float>(elements), rng)->payload);
   for (const int bits : {2, 5, 8, 11, 16}) {
     Bytes packed = {static_cast<std::byte>(bits - kMinCodeBits)};
     std::vector<std::int16_t> codes(200);

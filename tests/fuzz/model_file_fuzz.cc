@@ -1,9 +1,8 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include <cstring>
 
 #include "common/crypto/sha256.h"
 #include "common/wire/model_file.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 
@@ -14,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < sizeof(ModelFileHeader)) return 0;
   Bytes file(bytes.begin(), bytes.end());
   const ByteView payload = ByteView(file).subspan(sizeof(ModelFileHeader));
-  ModelFileHeader header{{'F', 'E', 'D', 'Q', 'A', 'T', 'M', 0}, kModelFormat, 0, payload.size(),
-                         {}};
+  ModelFileHeader header{
+      {'F', 'E', 'D', 'Q', 'A', 'T', 'M', 0}, kModelFormat, 0, payload.size(), {}};
   const Digest hash = sha256(payload);
   std::memcpy(header.sha256, hash.data(), hash.size());
   std::memcpy(file.data(), &header, sizeof header);

@@ -6,9 +6,9 @@
 namespace fedqat {
 namespace {
 
-constexpr std::uint32_t kNumbers[] = {0,      1,          0x7f,       0x80,      0xff, 0x7fff,
-                                      0x8000, 0xffff,     0x10000,    0xfffff,   1U << 24,
-                                      1U << 30, 0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000};
+constexpr std::uint32_t kNumbers[] = {
+    0,       1,       0x7f,     0x80,     0xff,       0x7fff,     0x8000,     0xffff,
+    0x10000, 0xfffff, 1U << 24, 1U << 30, 0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000};
 constexpr std::uint32_t kLongest = 64;  // part that moves
 
 std::uint32_t pick(Rng& rng, std::size_t n) { return rng.below(static_cast<std::uint32_t>(n)); }

@@ -1,9 +1,8 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/nn/graph.h"
 #include "common/wire/frame.h"
 #include "common/wire/model.pb.h"
 #include "common/wire/network_spec.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -1,6 +1,5 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/data/packed_file.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

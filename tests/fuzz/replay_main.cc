@@ -32,8 +32,8 @@ void replay(const Bytes& bytes, std::size_t factor) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   const std::size_t used = most_held - before, limit = kFree + factor * bytes.size();
   if (used <= limit) return;
-  std::fprintf(stderr, "an input of %zu bytes takes %zu bytes of memory, limit %zu\n",
-               bytes.size(), used, limit);
+  std::fprintf(stderr, "an input of %zu bytes takes %zu bytes of memory, limit %zu\n", bytes.size(),
+               used, limit);
   std::abort();
 }
 

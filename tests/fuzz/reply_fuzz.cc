@@ -1,6 +1,5 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include "common/wire/messages.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -1,10 +1,9 @@
-#include "tests/fuzz/fuzz_target.h"
-
 #include <cmath>
 
 #include "common/codec/update_codec.h"
 #include "coordinator/aggregator.h"
 #include "tests/fuzz/fuzz_inputs.h"
+#include "tests/fuzz/fuzz_target.h"
 
 using namespace fedqat;
 

@@ -25,9 +25,12 @@ using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
 
 Key make_key(TestKey kind) {
   switch (kind) {
-    case TestKey::kP256: return Key(EVP_EC_gen("P-256"));
-    case TestKey::kRsa2048: return Key(EVP_RSA_gen(2048));
-    case TestKey::kRsa1024: return Key(EVP_RSA_gen(1024));
+    case TestKey::kP256:
+      return Key(EVP_EC_gen("P-256"));
+    case TestKey::kRsa2048:
+      return Key(EVP_RSA_gen(2048));
+    case TestKey::kRsa1024:
+      return Key(EVP_RSA_gen(1024));
   }
   return nullptr;
 }
@@ -102,7 +105,8 @@ TestCertificate make_test_certificate(const TestCertificateSpec& spec,
   X509_digest(x, EVP_sha256(), reinterpret_cast<unsigned char*>(made.sha256.data()), nullptr);
   unsigned char* spki = nullptr;
   const int size = i2d_PUBKEY(key.get(), &spki);
-  made.public_key = sha256({reinterpret_cast<const std::byte*>(spki), static_cast<std::size_t>(size)});
+  made.public_key =
+      sha256({reinterpret_cast<const std::byte*>(spki), static_cast<std::size_t>(size)});
   OPENSSL_free(spki);
   return made;
 }

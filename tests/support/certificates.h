@@ -13,7 +13,7 @@ enum class TestKey : std::uint8_t { kP256, kRsa2048, kRsa1024 };
 
 struct TestCertificateSpec {
   std::string common_name = "test";
-  std::string alt_names;  // as in openssl.cnf: "DNS:coordinator,IP:127.0.0.1"; "": none
+  std::string alt_names;           // as in openssl.cnf: "DNS:coordinator,IP:127.0.0.1"; "": none
   std::string extended_key_usage;  // "serverAuth", "clientAuth"; "": none
   bool ca = false;
   std::int64_t begins_in_s = -3600;  // from now

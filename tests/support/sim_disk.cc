@@ -203,6 +203,8 @@ struct SimVfs {
     OpenFile& file = of(f);
     file.pMethods = nullptr;
     SimDisk& d = disk(vfs);
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0) d.down_ = false;
+    if (d.down_) return SQLITE_CANTOPEN;
     const std::string name = path == nullptr ? "(temporary)" : path;
     const bool create = (flags & SQLITE_OPEN_CREATE) != 0;
     const bool is_new = !d.exists(name);
@@ -217,6 +219,7 @@ struct SimVfs {
   }
   static int remove(sqlite3_vfs* vfs, const char* path, int sync_folder) {
     SimDisk& d = disk(vfs);
+    if (d.down_) return SQLITE_IOERR_DELETE;
     if (!d.exists(path)) return SQLITE_IOERR_DELETE_NOENT;
     d.remove(path);
     if (sync_folder != 0 && !d.sync_dir(folder_of(path))) return SQLITE_IOERR_DIR_FSYNC;
@@ -276,6 +279,7 @@ SimDisk::SimDisk(std::string name) : name_(std::move(name)), vfs_(std::make_uniq
 SimDisk::~SimDisk() { sqlite3_vfs_unregister(vfs_.get()); }
 
 Result<std::unique_ptr<File>> SimDisk::open(const std::filesystem::path& path) {
+  down_ = false;
   auto node = find_or_make(path.string(), true);
   return std::unique_ptr<File>(
       std::make_unique<SimFile>(SimHandle(this, path.string(), std::move(node))));
@@ -287,8 +291,7 @@ Result<std::unique_ptr<File>> SimDisk::open_existing(const std::filesystem::path
 }
 
 Result<void> SimDisk::sync_dir(const std::filesystem::path& dir) {
-  const std::uint64_t epoch = epoch_;
-  if (next_fails(syncs_) || epoch != epoch_) {
+  if (down_ || next_fails(syncs_) || down_) {
     return Error{Errc::kIo, dir.string() + ": simulated I/O error"};
   }
   std::vector<NameChange> rest;
@@ -303,10 +306,13 @@ Result<void> SimDisk::sync_dir(const std::filesystem::path& dir) {
   return {};
 }
 
-void SimDisk::crash() { ++epoch_; }
+void SimDisk::crash() {
+  ++epoch_;
+  down_ = true;
+}
 
 void SimDisk::power_cut(std::uint64_t seed) {
-  ++epoch_;
+  crash();
   Rng rng({.seed = seed});
   const std::uint32_t kept = rng.below(static_cast<std::uint32_t>(pending_names_.size()) + 1);
   for (std::uint32_t i = 0; i < kept; ++i) rename(pending_names_[i], durable_names_);

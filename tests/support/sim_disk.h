@@ -35,7 +35,8 @@ class SimDisk final : public Files {
   Result<std::unique_ptr<File>> open_existing(const std::filesystem::path& path) override;
   Result<void> sync_dir(const std::filesystem::path& dir) override;
 
-  // The process dies: what it wrote stays, open handles fail from now on and change nothing.
+  // The process dies: what it wrote stays, open handles fail from now on and change nothing, nor
+  // does the rest of it. The next one begins with open(), or when SQLite opens a database.
   void crash();
   // The machine dies. Synced bytes stay. Of a file's unsynced writes each one stays, is lost or
   // leaves some of its 512-byte sectors, by `seed`; cuts and growth stay or are lost. Of the files
@@ -51,6 +52,9 @@ class SimDisk final : public Files {
   void crash_at(std::uint64_t n) { crash_at_ = operations() + n; }
   void heal();  // none of these is going to happen any more
 
+  const std::string& name() const { return name_; }  // of the VFS
+  // Another one after each crash and power cut.
+  std::uint64_t epoch() const { return epoch_; }
   std::uint64_t operations() const { return writes_.count + syncs_.count; }
   std::uint64_t writes() const { return writes_.count; }
   std::uint64_t syncs() const { return syncs_.count; }
@@ -92,6 +96,7 @@ class SimDisk final : public Files {
   Names durable_names_;
   std::vector<NameChange> pending_names_;
   std::uint64_t epoch_ = 0;  // handles of an earlier one are stale
+  bool down_ = false;        // between two processes
   std::uint64_t crash_at_ = 0;
   Counter writes_;
   Counter syncs_;

@@ -1,8 +1,6 @@
 #include "common/net/tls_server.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/echo_server.h"
+#include "tests/support/raw_tls.h"
 
 using namespace fedqat;
 
@@ -21,27 +20,6 @@ const TestPki& pki() {
   static const TestPki p;
   return p;
 }
-
-// Closed at the end.
-struct RawSocket {
-  explicit RawSocket(std::uint16_t port) : fd(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_port = htons(port);
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected = ::connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
-  }
-  ~RawSocket() { ::close(fd); }
-  RawSocket(const RawSocket&) = delete;
-  RawSocket& operator=(const RawSocket&) = delete;
-  // The server has closed it.
-  bool gone() const {
-    char c = 0;
-    return ::recv(fd, &c, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
-  }
-  int fd;
-  bool connected = false;
-};
 
 std::size_t open_files() {
   const auto dir = std::filesystem::directory_iterator("/proc/self/fd");
@@ -88,12 +66,10 @@ TEST_CASE("server: the peer is known by its certificate") {
 }
 
 TEST_CASE("server: the enrolment port asks for no certificate") {
-  EchoServer echo(
-      TlsContext::server_without_client_certificates(pki().server_identity()).value());
+  EchoServer echo(TlsContext::server_without_client_certificates(pki().server_identity()).value());
   Peer seen;
   echo.on_peer = [&](const Peer& p) { seen = p; };
-  TlsTransport client(echo.client_options(),
-                      TlsContext::client_pinned(pki().ca.sha256).value());
+  TlsTransport client(echo.client_options(), TlsContext::client_pinned(pki().ca.sha256).value());
   REQUIRE(client.call(test_frame(10)));
   CHECK(seen.common_name.empty());
   CHECK(seen.public_key == Digest{});
@@ -117,16 +93,17 @@ TEST_CASE("server: replies may come late and from any thread, and the last one m
   std::unique_ptr<TlsServer> server;
   std::vector<std::thread> threads;
   std::mutex mutex;
-  server = std::move(TlsServer::start(options, pki().server_context(),
-                                      [&](ConnectionId id, const Peer&, Bytes frame) {
-                                        const std::scoped_lock lock(mutex);
-                                        threads.emplace_back([&, id, f = std::move(frame)] {
-                                          std::this_thread::sleep_for(std::chrono::milliseconds(20));
-                                          server->reply(id, f, f.size() == 7);
-                                          server->reply(id, f);  // nobody waits for it
-                                        });
-                                      }))
-               .value();
+  server =
+      std::move(TlsServer::start(options, pki().server_context(),
+                                 [&](ConnectionId id, const Peer&, Bytes frame) {
+                                   const std::scoped_lock lock(mutex);
+                                   threads.emplace_back([&, id, f = std::move(frame)] {
+                                     std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                                     server->reply(id, f, f.size() == 7);
+                                     server->reply(id + 1000, f);  // nobody there
+                                   });
+                                 }))
+          .value();
   TlsTransportOptions o;
   o.host = "127.0.0.1";
   o.port = server->port();
@@ -246,7 +223,7 @@ TEST_CASE("server: 2,000 connections leave no file open") {
   const auto cycle = [&](int i) {
     if (i % 4 == 0) {
       const RawSocket raw(echo.server->port());
-      if (i % 8 == 0) CHECK(::send(raw.fd, "\x16\x03\x01", 3, 0) == 3);  // a handshake's beginning
+      if (i % 8 == 0) CHECK(raw.send("\x16\x03\x01"));  // a handshake's beginning
       return;
     }
     TlsTransport client(echo.client_options(), context);
@@ -279,4 +256,107 @@ TEST_CASE("server: options that cannot work are refused with a remedy") {
   o.port = echo.server->port();
   CHECK(error(o).code == Errc::kUnavailable);
   CHECK_FALSE(TlsServer::start({}, pki().client_context(), nullptr));
+}
+
+TEST_CASE("server: who sends nothing, half a handshake or a byte now and then is gone in time") {
+  ServerOptions options;
+  options.handshake_timeout_ms = 500;
+  options.stall_timeout_ms = 500;
+  options.idle_timeout_ms = 700;
+  EchoServer echo(pki().server_context(), options);
+  const std::uint16_t port = echo.server->port();
+  const RawSocket silent(port);
+  const RawSocket half(port);
+  REQUIRE(half.send(std::string("\x16\x03\x01\x02\x00\x01\x00", 7)));
+  RawTlsSpec spec;
+  spec.certificate_pem = pki().client.pem;
+  spec.key_pem = pki().client.key_pem;
+  const RawSocket stalled_socket(port);
+  const RawSocket slow_socket(port);
+  const RawSocket idle_socket(port);
+  RawTls stalled(spec, false, stalled_socket.fd());
+  RawTls slow(spec, false, slow_socket.fd());
+  const RawTls idle(spec, false, idle_socket.fd());
+  const Bytes frame = test_frame(100'000);
+  REQUIRE(stalled.write(ByteView(frame).first(1000)));
+  REQUIRE(slow.write(ByteView(frame).first(kFrameHeader)));
+
+  TlsTransport good(echo.client_options(), pki().client_context());
+  const auto begin = std::chrono::steady_clock::now();
+  const auto elapsed_ms = [&] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                 begin)
+        .count();
+  };
+  std::int64_t longest_ms = 0;
+  int calls = 0;
+  while (elapsed_ms() < 1700) {
+    const std::int64_t at_ms = elapsed_ms();
+    REQUIRE(good.call(test_frame(1000)));
+    longest_ms = std::max(longest_ms, elapsed_ms() - at_ms);
+    if (++calls % 2 == 0)
+      slow.write(ByteView(frame).subspan(kFrameHeader, 1));  // 10 bytes a second
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  CHECK(silent.gone());
+  CHECK(half.gone());
+  CHECK(longest_ms < 500);
+  const ServerStats s = echo.server->stats();
+  CHECK(s.timeouts_handshake == 2);
+  CHECK(s.timeouts_stall == 1);
+  CHECK(s.timeouts_slow == 1);
+  CHECK(s.timeouts_idle == 1);
+  CHECK(s.connections_now == 1);
+  CHECK(s.buffered_now == 0);
+  CHECK(good.traffic().connects == 1);
+}
+
+TEST_CASE("server: a peer that reads no reply is gone after a stall") {
+  ServerOptions options;
+  options.stall_timeout_ms = 500;
+  EchoServer echo(pki().server_context(), options);
+  RawTlsSpec spec;
+  spec.certificate_pem = pki().client.pem;
+  spec.key_pem = pki().client.key_pem;
+  const RawSocket socket(echo.server->port());
+  RawTls deaf(spec, false, socket.fd());
+  const Bytes frame = test_frame(kMaxFrame);
+  // Unread echoes fill the socket's buffers until the server can write no more.
+  std::thread sender([&] {
+    while (deaf.write(frame)) {
+    }
+  });
+  CHECK(eventually([&] { return echo.server->stats().timeouts_stall == 1; }, 8000));
+  CHECK(eventually([&] { return echo.server->stats().connections_now == 0; }));
+  CHECK(echo.server->stats().reply_bytes_now == 0);
+  sender.join();
+}
+
+TEST_CASE("server: what is not TLS is refused before it is read") {
+  EchoServer echo(pki().server_context());
+  const RawSocket socket(echo.server->port());
+  REQUIRE(socket.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  CHECK(eventually([&] { return echo.server->stats().failed_protocol == 1; }));
+  CHECK(eventually([&] { return echo.server->stats().connections_now == 0; }));
+}
+
+TEST_CASE("server: without file descriptors it waits, and goes on when there are some") {
+  EchoServer echo(pki().server_context());
+  TlsTransport before(echo.client_options(), pki().client_context());
+  REQUIRE(before.call(test_frame(10)));
+  const RawSocket socket(::socket(AF_INET, SOCK_STREAM, 0), 0);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  rlimit none = limit;
+  none.rlim_cur = static_cast<rlim_t>(socket.fd()) + 1;  // the lowest that was free
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const sockaddr_in a = loopback(echo.server->port());
+  const int connected = ::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&a), sizeof a);
+  const bool paused = eventually([&] { return echo.server->stats().accept_pauses > 0; });
+  const auto meanwhile = before.call(test_frame(10));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(connected == 0);
+  CHECK(paused);
+  CHECK(meanwhile);
+  CHECK(eventually([&] { return echo.server->stats().accepted == 2; }));
 }

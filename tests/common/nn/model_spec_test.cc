@@ -93,3 +93,13 @@ TEST_CASE("graph: descriptions that ask for huge memory are refused with the lay
                    {.name = "out", .op = Op::kDense, .inputs = {2}, .units = 3}};
   refused(windows, "big");
 }
+
+TEST_CASE("model_spec: an input whose size no machine counts is refused") {
+  ModelSpec spec{.name = "m", .input = {16384, 16384, 16384}, .classes = 2, .nodes = {}};
+  spec.nodes = {{.name = "input", .op = Op::kInput, .inputs = {}},
+                {.name = "flat", .op = Op::kFlatten, .inputs = {0}},
+                {.name = "out", .op = Op::kDense, .inputs = {1}, .units = 2}};
+  const auto shapes = infer_shapes(spec);
+  REQUIRE_FALSE(shapes);
+  CHECK_THAT(shapes.error().what, Catch::Contains("too large"));
+}

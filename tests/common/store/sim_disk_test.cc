@@ -185,31 +185,34 @@ TEST_CASE("sim disk: whichever write or sync fails, no row is committed falsely"
   }
 }
 
-TEST_CASE("sim disk: rows seen after a failed sync survive a recovery that is cut short") {
-  for (std::uint64_t n = 20; n < 40; ++n) {
-    for (std::uint64_t m = 1; m < 60; ++m) {
-      SimDisk disk("sim");
-      int committed = 0;
-      {
-        disk.fail_sync(n);
-        auto db = open_on(disk).value();
-        committed = insert_rows(db);
-        disk.crash();
+TEST_CASE("sim disk: after a failed sync, a recovery that is cut short does no harm") {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    SimDisk disk("sim");
+    {
+      auto db = open_on(disk).value();
+      REQUIRE(db.execute("CREATE TABLE wide(i INTEGER PRIMARY KEY, b BLOB)"));
+      for (int i = 0; i < 30; ++i) {
+        REQUIRE(db.execute("INSERT INTO wide VALUES(NULL, zeroblob(3000))"));
       }
-      disk.heal();
-      disk.crash_at(m);
-      std::int64_t seen = committed;
-      {
-        auto db = open_on(disk);
-        if (db) seen = rows_of(*db);
-        disk.power_cut(n + m);
-      }
-      disk.heal();
-      INFO("n " << n << " m " << m);
-      auto db = open_on(disk);
-      REQUIRE(db);
-      REQUIRE(db->integrity_check());
-      REQUIRE(rows_of(*db) >= seen);
     }
+    {
+      auto db = open_on(disk).value();
+      disk.fail_sync(3);  // that of the frames, after the log's header and the folder
+      CHECK_FALSE(db.execute("UPDATE wide SET b = zeroblob(i * 500)"));
+      disk.crash();
+    }
+    disk.heal();
+    disk.crash_at(1 + seed % 60);
+    {
+      const auto db = open_on(disk);
+      disk.power_cut(seed);
+    }
+    disk.heal();
+    INFO("seed " << seed);
+    auto db = open_on(disk);
+    REQUIRE(db);
+    REQUIRE(db->integrity_check());
+    const auto sum = db->query_integer("SELECT sum(length(b)) FROM wide").value();
+    CHECK((sum == 30 * 3000 || sum == 500 * 30 * 31 / 2));
   }
 }

@@ -9,11 +9,18 @@
 
 #include "common/base/fs.h"
 #include "common/base/rng.h"
+#include "tests/support/stop_at.h"
 #include "tests/support/temp_dir.h"
 
 using namespace fedqat;
 
 namespace {
+
+// Not "x" + std::to_string(n), of which GCC 12 warns without cause.
+std::string numbered(std::string name, std::int64_t n) {
+  name += std::to_string(n);
+  return name;
+}
 
 Digest key(const std::string& name) { return sha256(as_bytes(name)); }
 
@@ -197,7 +204,7 @@ TEST_CASE("registry: of several that redeem one token at once exactly one wins")
 }
 
 TEST_CASE("registry: random operations leave what a plain map would hold") {
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
     INFO("seed " << seed);
     Fixture f;
     Rng rng({.seed = seed});
@@ -209,10 +216,10 @@ TEST_CASE("registry: random operations leave what a plain map would hold") {
     std::map<std::string, Token> tokens;
     std::map<std::string, std::uint32_t> devices;
     std::map<std::string, std::int64_t> revoked;
-    for (int i = 0; i < 120; ++i) {
+    for (int i = 0; i < 100; ++i) {
       const std::int64_t now = i;
-      const std::string name = "d" + std::to_string(rng.below(12));
-      const std::string secret = "s" + std::to_string(rng.below(30));
+      const std::string name = numbered("d", rng.below(12));
+      const std::string secret = numbered("s", rng.below(30));
       switch (rng.below(4)) {
         case 0: {
           const bool fits =
@@ -255,4 +262,41 @@ TEST_CASE("registry: random operations leave what a plain map would hold") {
       if (d.revoked_s) CHECK(*d.revoked_s == revoked.at(d.name));
     }
   }
+}
+
+TEST_CASE("registry: stopped at any failpoint, a change is there whole or not, and can be repeated") {
+  std::map<std::string, int> stops;
+  for (int nth = 1;; ++nth) {
+    std::optional<std::string> where;
+    for (int time = 0; time < 20; ++time) {
+      TempDir dir;
+      const auto path = dir.path() / "registry.db";
+      const auto play = [&](Registry& r) {
+        if (!r.find("a").value() && !r.add_token("s", "a", 1000)) return false;
+        const auto device = r.redeem("s", key("a"), 10);
+        if (!device || device->number != 0) return false;
+        if (!r.add_key(0, {key("b"), "01", 500})) return false;
+        if (!r.set_quarantined(0, true)) return false;
+        const Seen seen{0, 77};
+        return r.set_seen({&seen, 1}) && r.revoke("a", "lost", 20);
+      };
+      {
+        Registry registry = Registry::open(path).value();
+        where = stop_at(nth, [&] { (void)play(registry); });
+      }
+      if (!where) break;
+      ++stops[*where];
+      Registry again = Registry::open(path).value();
+      const auto device = again.find("a").value();
+      if (!device || !device->revoked_s) REQUIRE(play(again));
+      const auto found = again.find("a").value();
+      CHECK(found->quarantined);
+      CHECK(found->last_seen_s == 77);
+      CHECK(found->revoke_reason == "lost");
+      CHECK(again.keys(0).value().size() == 2);
+      CHECK(again.list().value().size() == 1);
+    }
+    if (!where) break;
+  }
+  CHECK(stops.size() == 12);
 }

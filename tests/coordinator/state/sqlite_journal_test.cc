@@ -198,6 +198,19 @@ TEST_CASE("journal: an update for which there is no space is refused, the others
   CHECK(content_of(*journal).value() == expected);
 }
 
+TEST_CASE("journal: a sync that fails while the segment grows is noticed, and final") {
+  SimDisk disk("sim");
+  auto journal = open_sim(disk).value();
+  begin_run(*journal);
+  disk.fail_sync(1);
+  AcceptedUpdate update;
+  update.round = 1;
+  update.payload = Bytes(kLarge);
+  CHECK_FALSE(journal->add(update));
+  CHECK(journal->dirty());  // or nobody would call sync(), and every large update be refused
+  CHECK_FALSE(journal->sync());
+}
+
 TEST_CASE("journal: a failed sync is final") {
   // Of the segment, of the database's log.
   for (const std::uint64_t n : {1, 2}) {

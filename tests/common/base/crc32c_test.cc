@@ -1,4 +1,4 @@
-#include "common/crypto/crc32c.h"
+#include "common/base/crc32c.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,9 +1,9 @@
-#include "common/crypto/crc32c.h"
+#include "common/base/crc32c.h"
 
 #include <array>
 
 #include "common/base/isa.h"
-#include "common/crypto/crc32c_sse42.h"
+#include "common/base/crc32c_sse42.h"
 
 namespace fedqat {
 namespace {

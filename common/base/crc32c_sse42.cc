@@ -1,4 +1,4 @@
-#include "common/crypto/crc32c_sse42.h"
+#include "common/base/crc32c_sse42.h"
 
 #include <nmmintrin.h>
 

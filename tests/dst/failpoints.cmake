@@ -1,0 +1,28 @@
+# Lists every failpoint of the sources and lets dst stop processes at each (DST, ROOT, LIST).
+cmake_minimum_required(VERSION 3.25)
+file(GLOB_RECURSE sources ${ROOT}/common/*.cc ${ROOT}/common/*.h ${ROOT}/client/*.cc
+     ${ROOT}/client/*.h ${ROOT}/coordinator/*.cc ${ROOT}/coordinator/*.h)
+set(names "")
+foreach(source IN LISTS sources)
+  file(STRINGS ${source} lines REGEX "FEDQAT_FAILPOINT\\(\"")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE ".*FEDQAT_FAILPOINT\\(\"([^\"]+)\"\\).*" "\\1" name "${line}")
+    if(name IN_LIST names)
+      message(SEND_ERROR "${source}: there is another failpoint ${name}")
+    endif()
+    list(APPEND names ${name})
+  endforeach()
+endforeach()
+list(SORT names)
+list(LENGTH names count)
+if(count LESS 40)
+  message(SEND_ERROR "only ${count} failpoints were found")
+endif()
+list(JOIN names "\n" text)
+file(WRITE ${LIST} "${text}\n")
+execute_process(
+  COMMAND ${DST} --failpoints ${LIST} --outside ${ROOT}/tests/dst/failpoints_elsewhere.txt
+  RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "a promise was broken at a failpoint, or one was not reached")
+endif()

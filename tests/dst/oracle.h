@@ -1,0 +1,61 @@
+// Knows what the coordinator promised and what it did, and says when the two differ.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/service.h"
+#include "tests/dst/plan.h"
+
+namespace fedqat::dst {
+
+struct Violation {
+  std::string what;
+};
+
+class Oracle {
+ public:
+  Oracle(const Plan& plan, std::size_t first_weight)
+      : one_hot_(plan.mode == Mode::kOneHot), clients_(plan.clients), first_(first_weight) {}
+
+  // A device made its update of a round; `value` is what it adds in one-hot mode.
+  void made(std::uint32_t round, ClientId who, float value, const Digest& sha256);
+  // A coordinator has begun or gone on.
+  void began(const Coordinator& c);
+  // After every request: a round may have been closed.
+  void watch(const Coordinator& c);
+  // A sync has returned.
+  void synced();
+  // A complete Ack leaves the coordinator.
+  void acked(std::uint32_t round, ClientId who, const Digest& sha256);
+
+  bool is_acked(std::uint32_t round, ClientId who) const { return acked_.contains({round, who}); }
+  std::uint32_t durable_rounds() const { return durable_; }
+  std::uint64_t acks() const { return acked_.size(); }  // of different updates
+
+ private:
+  struct Closed {
+    std::vector<float> params;
+    std::uint32_t aggregated = 0;
+    std::vector<bool> counted;  // [client], once durable
+  };
+  using Key = std::pair<std::uint32_t, ClientId>;
+
+  void close(const Coordinator& c);
+  void check_sum(std::uint32_t round);
+  [[noreturn]] void fail(std::uint32_t round, ClientId who, const std::string& what) const;
+
+  bool one_hot_;
+  std::uint32_t clients_;
+  std::size_t first_;
+  bool any_ = false;
+  std::uint32_t known_ = 0;    // rounds closed in memory
+  std::uint32_t durable_ = 0;  // and on the disk
+  std::map<std::uint32_t, Closed> closed_;  // by rounds done
+  std::map<Key, std::pair<float, Digest>> made_;
+  std::map<Key, Digest> acked_;
+};
+
+}  // namespace fedqat::dst
