@@ -43,8 +43,8 @@ class CoreLoop {
   // From any thread:
   void reconfigure(const wire::DeployConfig& config);
   std::string status() const;
-  bool healthy() const;                 // it moved lately
-  std::optional<Error> failure() const;  // the disk failed: the process must end
+  bool healthy() const;                        // it moved lately
+  std::optional<Error> failure() const;        // the disk failed: the process must end
   bool finished() const { return finished_; }  // the run is over, for good or bad
   // The run is over, and no device that was told to come back later has yet to hear of it.
   bool all_know() const;
