@@ -88,7 +88,7 @@ int parse_and_run(int argc, char** argv) {
   add_optional_input(*command, run.input);
   command->add_flag("--shard", run.shard,
                     "Trains on what [partition] gives to this device's number; for demonstrations");
-  command->add_flag("--once", run.once, "Ends after one update");
+  command->add_flag("--once", run.once, "Ends after one update that counts");
   command->add_flag("--quiet", run.quiet, "Prints errors and the last line only");
   command->footer(
       "Without CONFIG the network comes from the coordinator, and [data] and [duty] are as --set "

@@ -29,7 +29,8 @@ Dataset synthetic(const Shape& shape, int classes, const InputGrid& grid) {
   data.codes.resize(kSyntheticSamples * shape.size());
   for (auto& c : data.codes) c = static_cast<std::uint8_t>(rng.below(256));
   for (std::uint32_t i = 0; i < kSyntheticSamples; ++i) {
-    data.labels.push_back(static_cast<std::uint8_t>(rng.below(static_cast<std::uint32_t>(classes))));
+    data.labels.push_back(
+        static_cast<std::uint8_t>(rng.below(static_cast<std::uint32_t>(classes))));
   }
   return data;
 }
@@ -49,7 +50,8 @@ void quantize_somehow(const Graph& graph, ModelState& state) {
     const auto& w = graph.params[static_cast<std::size_t>(s.weight)];
     const auto& t = graph.params[static_cast<std::size_t>(s.weight_scale)];
     float most = 1e-6F;
-    for (std::size_t k = 0; k < w.size; ++k) most = std::max(most, std::abs(state.params[w.offset + k]));
+    for (std::size_t k = 0; k < w.size; ++k)
+      most = std::max(most, std::abs(state.params[w.offset + k]));
     const float scale = most / static_cast<float>((1 << (s.weight_bits - 1)) - 1);
     std::fill_n(state.params.begin() + static_cast<std::ptrdiff_t>(t.offset), t.size,
                 static_cast<float>(exact_log2(scale)));
@@ -112,14 +114,11 @@ int bench_command(const BenchOptions& options, Fs& fs) {
   const double one_us = latency_us(*engine, *data, 1), many_us = latency_us(*engine, *data, kBatch);
   const auto isa = std::string(isa_name(best_isa()));
   if (options.json) {
-    const nlohmann::ordered_json j = {{"network", network->model.name},
-                                      {"isa", isa},
-                                      {"parameters", graph->weight_count},
-                                      {"batch", config->client().batch()},
-                                      {"warmup_samples_per_s", *fp32},
-                                      {"training_samples_per_s", *rate},
-                                      {"latency_us_batch_1", one_us},
-                                      {"latency_us_batch_32", many_us}};
+    const nlohmann::ordered_json j = {
+        {"network", network->model.name},    {"isa", isa},
+        {"parameters", graph->weight_count}, {"batch", config->client().batch()},
+        {"warmup_samples_per_s", *fp32},     {"training_samples_per_s", *rate},
+        {"latency_us_batch_1", one_us},      {"latency_us_batch_32", many_us}};
     std::printf("%s\n", j.dump(2).c_str());
     return kExitOk;
   }

@@ -20,14 +20,14 @@
 namespace fedqat {
 namespace {
 
-constexpr unsigned kStopSeconds = 8;  // a call to a coordinator that is gone may take longer
+constexpr unsigned kStopSeconds = 5;  // a call to a coordinator that is gone may take longer
 constexpr std::int64_t kSliceMs = 1000;
 
 std::atomic<int> g_signal{0};
 int g_pipe[2] = {-1, -1};  // a byte in it ends a wait
 static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
 
-void end_now(int) { ::_exit(kExitInterrupted); }
+void end_now(int) { ::_exit(g_signal.load() == SIGTERM ? kExitOk : kExitInterrupted); }
 
 void on_stop(int signal) {
   int none = 0;

@@ -34,10 +34,9 @@ void examine_config(const InputOptions& input, Fs& fs, std::vector<Finding>& fin
     findings.push_back({"config", Health::kFail, hours.error().what, "correct the config"});
     return;
   }
-  findings.push_back({"config", Health::kOk,
-                      input.config.string() + ", hash " +
-                          to_hex(config_hash(*config)).substr(0, 16),
-                      ""});
+  findings.push_back(
+      {"config", Health::kOk,
+       input.config.string() + ", hash " + to_hex(config_hash(*config)).substr(0, 16), ""});
   const auto data = load_config_data(fs, *config, input);
   if (!data) {
     findings.push_back({"data", Health::kFail, data.error().what, "give --data or FEDQAT_DATA"});
@@ -45,8 +44,8 @@ void examine_config(const InputOptions& input, Fs& fs, std::vector<Finding>& fin
   }
   const auto network =
       network_from_config(*config, data->train.shape, data->train.classes, data->train.grid);
-  const std::string samples = std::to_string(data->train.size()) + " training samples of " +
-                              to_string(data->train.shape);
+  const std::string samples =
+      std::to_string(data->train.size()) + " training samples of " + to_string(data->train.shape);
   findings.push_back(network ? Finding{"data", Health::kOk, samples, ""}
                              : Finding{"data", Health::kFail, network.error().what,
                                        "use data that fit the [model]"});

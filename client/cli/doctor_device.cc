@@ -96,13 +96,12 @@ std::vector<Finding> examine_device(const std::filesystem::path& dir, Fs& fs) {
             {"identity", Health::kFail, identity.error().what,
              "fedqat-client enroll --server HOST:PORT --token TOKEN"}};
   }
-  std::vector<Finding> findings = {
-      clock_finding(now_s, &identity->certificate),
-      {"identity", Health::kOk,
-       identity->profile.device_name + " (number " +
-           std::to_string(identity->profile.device_number) + ")",
-       ""},
-      certificate_finding(now_s, identity->certificate)};
+  std::vector<Finding> findings = {clock_finding(now_s, &identity->certificate),
+                                   {"identity", Health::kOk,
+                                    identity->profile.device_name + " (number " +
+                                        std::to_string(identity->profile.device_number) + ")",
+                                    ""},
+                                   certificate_finding(now_s, identity->certificate)};
   const auto place = parse_place(identity->profile.address);
   if (!place) {
     findings.push_back({"name", Health::kFail, place.error().what, "enroll this device again"});

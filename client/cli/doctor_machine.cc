@@ -21,7 +21,8 @@ namespace {
 constexpr std::uint64_t kMiB = 1 << 20;
 
 Finding folder_finding(const std::filesystem::path& dir) {
-  struct stat folder {}, key {};
+  struct stat folder {
+  }, key{};
   if (::stat(dir.c_str(), &folder) != 0) {
     return {"folder", Health::kFail, dir.string() + ": " + std::strerror(errno),
             "enroll this device, or give its --state"};
@@ -114,8 +115,8 @@ bool kernel_agrees(const kernels::QgemmKernel& kernel) {
   for (auto& x : bias.span()) x = static_cast<std::int32_t>(rng.below(2001)) - 1000;
   Buffer<std::byte> packed(kernel.packed_bytes(kColumns, kDepth));
   kernel.pack(b.data(), kDepth, kColumns, kDepth, packed.data());
-  kernels::QgemmArgs args{kRows,         kColumns,    kDepth,     a.data(), kDepth, 77,
-                          packed.data(), bias.data(), got.data(), kColumns};
+  kernels::QgemmArgs args{kRows, kColumns,      kDepth,      a.data(),   kDepth,
+                          77,    packed.data(), bias.data(), got.data(), kColumns};
   kernel.run(args);
   args.acc = want.data();
   kernels::qgemm_reference(args, b.data(), kDepth);
@@ -127,7 +128,8 @@ Finding kernels_finding() {
   for (const kernels::QgemmKernel& kernel : kernels::qgemm_kernels()) {
     if (!cpu_has(kernel.isa)) continue;
     const bool good = kernel_agrees(kernel);
-    f.text += (f.text.empty() ? "" : ", ") + std::string(kernel.name) + (good ? " exact" : " WRONG");
+    f.text +=
+        (f.text.empty() ? "" : ", ") + std::string(kernel.name) + (good ? " exact" : " WRONG");
     if (!good) f.health = Health::kFail;
   }
   if (f.health == Health::kFail) f.remedy = "set FEDQAT_ISA=scalar, and report this processor";

@@ -23,10 +23,10 @@ int enroll_command(const EnrollOptions& options, Fs& fs) {
   if (state->enrolled()) {
     const auto identity = state->identity();
     if (!identity) return complain(identity.error());
-    return complain({Errc::kRejected,
-                     options.state.string() + ": this device is enrolled already, as " +
-                         identity->profile.device_name + " at " + identity->profile.address +
-                         "; use another --state, or remove that folder to enroll anew"});
+    return complain(
+        {Errc::kRejected, options.state.string() + ": this device is enrolled already, as " +
+                              identity->profile.device_name + " at " + identity->profile.address +
+                              "; use another --state, or remove that folder to enroll anew"});
   }
   const auto context = TlsContext::client_pinned(token->ca_sha256);
   if (!context) return complain(context.error());

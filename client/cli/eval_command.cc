@@ -23,8 +23,8 @@ int eval_command(const EvalOptions& options, Fs& fs) {
   if (!data) return complain(data.error());
   const Dataset& test = data->test;
   if (test.shape != model->spec.input || test.classes > model->spec.classes) {
-    return complain({Errc::kInvalid, "the test set has samples of " + to_string(test.shape) + " and " +
-                                         std::to_string(test.classes) +
+    return complain({Errc::kInvalid, "the test set has samples of " + to_string(test.shape) +
+                                         " and " + std::to_string(test.classes) +
                                          " classes, the model takes " +
                                          to_string(model->spec.input) + " and " +
                                          std::to_string(model->spec.classes) +

@@ -18,8 +18,8 @@ Result<Place> parse_place(std::string_view text) {
       return Place{std::string(host), port};
     }
   }
-  return Error{Errc::kInvalid,
-               "'" + std::string(text) + "' is no HOST:PORT; write fl.example.org:7444 or [::1]:7444"};
+  return Error{Errc::kInvalid, "'" + std::string(text) +
+                                   "' is no HOST:PORT; write fl.example.org:7444 or [::1]:7444"};
 }
 
 }  // namespace fedqat

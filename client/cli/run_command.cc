@@ -68,7 +68,7 @@ int run_command(const RunOptions& options, Fs& fs) {
     return stop_signal() == SIGINT ? kExitInterrupted : kExitOk;
   }
   std::printf("%s; at most %.1f MiB of memory\n",
-              *end == DeviceEnd::kFinished ? "the run is finished" : "one update was answered",
+              *end == DeviceEnd::kFinished ? "the run is finished" : "one update counted",
               static_cast<double>(peak_kib()) / 1024);
   return kExitOk;
 }

@@ -11,9 +11,9 @@
 namespace fedqat {
 
 struct EnrollmentPlace {
-  std::string host;             // of the coordinator, as the device reaches it
-  std::uint16_t port = 0;       // for devices; 0: as the coordinator says
-  std::string server_name;      // in its certificate; "": host
+  std::string host;         // of the coordinator, as the device reaches it
+  std::uint16_t port = 0;   // for devices; 0: as the coordinator says
+  std::string server_name;  // in its certificate; "": host
 };
 
 // Exchanges the token for a certificate of the device's key over `transport`, which leads to the

@@ -151,8 +151,9 @@ Result<DeviceLoop::Next> DeviceLoop::declined(const Refusal& refusal,
     case RefusalCode::kProtocol:
       return Error{Errc::kRejected, "the coordinator refuses this device: " + what};
     case RefusalCode::kQuarantined:
-      world_.say(what + "; the coordinator's operator can release it (fedqat-coordinator devices "
-                        "--release " +
+      world_.say(what +
+                 "; the coordinator's operator can release it (fedqat-coordinator devices "
+                 "--release " +
                  identity_->profile.device_name + "); again in " + seconds_text(wait_ms));
       return Next{wait_ms};
     default:
@@ -189,11 +190,10 @@ Result<void> DeviceLoop::renew_when_due() {
 // Before anything of a task is fetched or trusted.
 Result<void> DeviceLoop::admit(const Task& task) {
   if (options_.config && config_hash(*options_.config) != task.config_hash) {
-    return Error{Errc::kInvalid,
-                 "this config is not the one of the run, whose hash begins with " +
-                     to_hex(task.config_hash).substr(0, 16) + ", here it is " +
-                     to_hex(config_hash(*options_.config)).substr(0, 16) +
-                     "; use the coordinator's config with the same --set, or none"};
+    return Error{Errc::kInvalid, "this config is not the one of the run, whose hash begins with " +
+                                     to_hex(task.config_hash).substr(0, 16) + ", here it is " +
+                                     to_hex(config_hash(*options_.config)).substr(0, 16) +
+                                     "; use the coordinator's config with the same --set, or none"};
   }
   const auto manifest = open_manifest(task.manifest, identity_->profile.manifest_key);
   if (!manifest) {
@@ -203,8 +203,9 @@ Result<void> DeviceLoop::admit(const Task& task) {
   if (manifest->run != task.run || manifest->round != task.round ||
       manifest->version != task.version || manifest->model_sha256 != task.model_sha256 ||
       manifest->config_hash != task.config_hash) {
-    return Error{Errc::kRejected,
-                 "the task's manifest is signed for another model; tell the coordinator's operator"};
+    return Error{
+        Errc::kRejected,
+        "the task's manifest is signed for another model; tell the coordinator's operator"};
   }
   auto ok = seen_->admit(*manifest, world_.unix_now_s());
   if (!ok) return for_later(ok.error());
@@ -217,8 +218,8 @@ Result<void> DeviceLoop::join_run(const Task& task) {
   if (!samples) return samples.error();
   const bool own_files = (*samples)->name == "idx";  // the grid was fitted to this device's alone
   auto network = options_.config && !own_files
-                     ? network_from_config(*options_.config, (*samples)->shape,
-                                           (*samples)->classes, (*samples)->grid)
+                     ? network_from_config(*options_.config, (*samples)->shape, (*samples)->classes,
+                                           (*samples)->grid)
                      : fetch_network(*transport_, task.run);
   if (!network) return network.error();
   if (auto ok = check_samples(**samples, *network); !ok) return ok;

@@ -34,7 +34,7 @@ class DeviceWorld {
 struct DeviceOptions {
   // Of the run's config; empty: the network is fetched and the config not compared.
   std::optional<wire::Config> config;
-  bool once = false;  // ends after one update
+  bool once = false;  // ends after one update that counts
   std::int64_t checkpoint_ms = 30'000;
   std::int64_t retry_max_ms = 60'000;
 };

@@ -54,8 +54,7 @@ Result<const Dataset*> LocalSamples::of(std::uint32_t client) {
 Result<void> check_samples(const Dataset& samples, const NetworkSpec& network) {
   if (samples.shape != network.model.input) {
     return Error{Errc::kInvalid, "samples of " + to_string(samples.shape) +
-                                     ", the run's network takes " +
-                                     to_string(network.model.input) +
+                                     ", the run's network takes " + to_string(network.model.input) +
                                      "; use the run's data set ([data] of the config, or --data)"};
   }
   if (samples.classes > network.model.classes) {

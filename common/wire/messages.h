@@ -28,7 +28,7 @@ inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a r
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
 inline constexpr std::uint64_t kMaxBinCount = 1ULL << 40;  // of a histogram: merging 2^20 is safe
 inline constexpr std::size_t kMaxTensors = 1U << 16;       // and steps
-inline constexpr std::size_t kMaxPem = 16384;               // of certificates and requests for one
+inline constexpr std::size_t kMaxPem = 16384;              // of certificates and requests for one
 inline constexpr double kLossUnit = 0x1p-20;               // of UpdateStats::loss
 
 // On the wire: never renumbered.
@@ -160,18 +160,18 @@ enum class RefusalCode : std::uint8_t {
   kMalformed = 1,  // the request does not parse
   kProtocol = 2,   // a protocol version that is not spoken here
   kWrongRun = 3,
-  kWrongRound = 4,     // not open, never was
-  kWrongVersion = 5,   // trained on another model
-  kLate = 6,           // the round is closed
-  kNotInvited = 7,     // no task was given to this client
-  kConflict = 8,       // this client's update of the round is already there, and is another one
-  kInvalidUpdate = 9,  // shapes, ranges, hash
-  kUnknownModel = 10,  // version or chunk that is not kept
-  kFinished = 11,      // the run is over
-  kBusy = 12,          // nothing is wrong; the same again after retry_after_ms
-  kUnknownDevice = 13, // the device was revoked, or is not of this coordinator
-  kQuarantined = 14,   // too many invalid updates of this device in this run
-  kBadToken = 15,      // unknown, used or expired
+  kWrongRound = 4,      // not open, never was
+  kWrongVersion = 5,    // trained on another model
+  kLate = 6,            // the round is closed
+  kNotInvited = 7,      // no task was given to this client
+  kConflict = 8,        // this client's update of the round is already there, and is another one
+  kInvalidUpdate = 9,   // shapes, ranges, hash
+  kUnknownModel = 10,   // version or chunk that is not kept
+  kFinished = 11,       // the run is over
+  kBusy = 12,           // nothing is wrong; the same again after retry_after_ms
+  kUnknownDevice = 13,  // the device was revoked, or is not of this coordinator
+  kQuarantined = 14,    // too many invalid updates of this device in this run
+  kBadToken = 15,       // unknown, used or expired
 };
 std::string_view refusal_name(RefusalCode code);
 

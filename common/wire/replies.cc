@@ -149,10 +149,12 @@ Result<ReplyBody> take(const wire::RefusalProto& p) {
 
 Result<ReplyBody> take(const wire::EnrolledProto& p) {
   constexpr std::size_t kMaxName = 64, kKeyBytes = 32;
-  if (p.name().empty() || p.name().size() > kMaxName) return bad_field("enrolled.name", "is empty or too long");
+  if (p.name().empty() || p.name().size() > kMaxName)
+    return bad_field("enrolled.name", "is empty or too long");
   if (p.certificate().size() > kMaxPem) return bad_field("enrolled.certificate", "is too big");
   if (p.authorities().size() > kMaxPem) return bad_field("enrolled.authorities", "is too big");
-  if (p.manifest_key().size() != kKeyBytes) return bad_field("enrolled.manifest_key", "is not 32 bytes");
+  if (p.manifest_key().size() != kKeyBytes)
+    return bad_field("enrolled.manifest_key", "is not 32 bytes");
   if (p.port() > 65535) return bad_field("enrolled.port", "is above 65535");
   return ReplyBody(Enrolled{p.name(), p.number(), bytes_of(p.certificate()),
                             bytes_of(p.authorities()), bytes_of(p.manifest_key()),

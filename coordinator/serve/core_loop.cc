@@ -9,9 +9,11 @@
 namespace fedqat {
 namespace {
 
-constexpr std::int64_t kChoresMs = 250;      // registry, gauges, audit log
-constexpr std::int64_t kExportMs = 10000;    // between exports of the model during the run
-constexpr std::int64_t kStatusMs = 1000;     // between writes of status.json
+constexpr std::int64_t kChoresMs = 250;    // registry, gauges, audit log
+constexpr std::int64_t kExportMs = 10000;  // between exports of the model during the run
+constexpr std::int64_t kStatusMs = 1000;   // between writes of status.json
+// Devices come back up to a tenth later than they are told, and may have to connect first.
+constexpr std::int64_t kLateMs = 1500;
 constexpr std::int64_t kHeartbeatMs = 15000;  // silent for longer: not healthy
 
 std::int64_t unix_now_s() {
@@ -99,10 +101,29 @@ void CoreLoop::answer(std::vector<Arrived>& batch) {
     TlsServer& server = *(batch[i].enrolment ? enrolment_ : devices_);
     server.reply(batch[i].connection, encode_reply(reply), close);
   };
-  const auto answer = [&](std::size_t i) { return answer_one(batch[i]); };
+  const auto answer = [&](std::size_t i) {
+    Reply reply = answer_one(batch[i]);
+    if (!batch[i].enrolment) note_window(batch[i], reply);
+    return reply;
+  };
   if (auto ok = answer_batch(batch.size(), answer, sync, send); !ok) return fail(ok.error());
   if (std::exchange(round_closed_, false)) publish();
 }
+
+void CoreLoop::note_window(const Arrived& arrived, const Reply& reply) {
+  const auto* refusal = std::get_if<Refusal>(&reply.body);
+  const bool last = refusal != nullptr && (refusal->code == RefusalCode::kFinished ||
+                                           refusal->code == RefusalCode::kUnknownDevice ||
+                                           refusal->code == RefusalCode::kQuarantined);
+  if (last) {
+    come_back_ms_.erase(arrived.peer.public_key);
+  } else {
+    const std::int64_t window_ms = reply.retry_after_ms;
+    come_back_ms_[arrived.peer.public_key] = clock_.now_ms() + window_ms + window_ms / 10 + kLateMs;
+  }
+}
+
+bool CoreLoop::all_know() const { return finished_ && clock_.now_ms() > last_window_ms_; }
 
 Reply CoreLoop::answer_one(Arrived& arrived) {
   if (!arrived.request) {
@@ -149,10 +170,9 @@ void CoreLoop::observe(const CoordinatorEvent& event) {
   } else if (const auto* r = std::get_if<UpdateRefused>(&event)) {
     metrics_.count_update(false, r->code);
     const std::string name = desk_.name_of(r->who);
-    (void)audit_.append(now_s, "reject",
-                        {{"device", name},
-                         {"round", std::int64_t{r->round}},
-                         {"code", refusal_name(r->code)}});
+    (void)audit_.append(
+        now_s, "reject",
+        {{"device", name}, {"round", std::int64_t{r->round}}, {"code", refusal_name(r->code)}});
     log_.warning("update_refused", {{"device", name},
                                     {"round", std::int64_t{r->round}},
                                     {"code", refusal_name(r->code)},
@@ -160,8 +180,8 @@ void CoreLoop::observe(const CoordinatorEvent& event) {
   } else if (const auto* q = std::get_if<ClientQuarantined>(&event)) {
     const std::string name = desk_.name_of(q->who);
     (void)audit_.append(now_s, "quarantine", {{"device", name}});
-    log_.warning("quarantined", {{"device", name},
-                                 {"remedy", "fedqat-coordinator devices --release NAME"}});
+    log_.warning("quarantined",
+                 {{"device", name}, {"remedy", "fedqat-coordinator devices --release NAME"}});
     if (auto ok = desk_.quarantine(q->who); !ok) {
       log_.error("registry_failed", {{"error", ok.error().what}});
     }
@@ -223,6 +243,9 @@ void CoreLoop::now_and_then() {
     }
     if (changes->any || desk_.devices() != known_devices_) bring_in();
   }
+  std::int64_t last_ms = 0;
+  for (const auto& [key, at_ms] : come_back_ms_) last_ms = std::max(last_ms, at_ms);
+  last_window_ms_ = last_ms;
   if (auto ok = host_->sync(); !ok) return fail(ok.error());
   if (auto ok = audit_.sync(); !ok) return fail(ok.error());
   RunGauges gauges;
@@ -278,8 +301,9 @@ void CoreLoop::end_run() {
 
 void CoreLoop::fail(const Error& error) {
   log_.error("stopping", {{"error", error.what},
-                          {"remedy", "what was acknowledged is safe; start again when the cause "
-                                     "is gone"}});
+                          {"remedy",
+                           "what was acknowledged is safe; start again when the cause "
+                           "is gone"}});
   const std::scoped_lock lock(mutex_);
   if (!failure_) failure_ = error;
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -42,13 +43,16 @@ class CoreLoop {
   // From any thread:
   void reconfigure(const wire::DeployConfig& config);
   std::string status() const;
-  bool healthy() const;                 // it moved lately
-  std::optional<Error> failure() const;  // the disk failed: the process must end
+  bool healthy() const;                        // it moved lately
+  std::optional<Error> failure() const;        // the disk failed: the process must end
   bool finished() const { return finished_; }  // the run is over, for good or bad
+  // The run is over, and no device that was told to come back later has yet to hear of it.
+  bool all_know() const;
 
  private:
   void run();
   void answer(std::vector<Arrived>& batch);
+  void note_window(const Arrived& arrived, const Reply& reply);
   Reply answer_one(Arrived& arrived);
   Reply answer_enrolment(const Arrived& arrived);
   void cut_revoked();
@@ -72,6 +76,7 @@ class CoreLoop {
   std::int64_t last_export_ms_ = 0;
   std::int64_t last_status_ms_ = 0;
   std::string written_status_;
+  std::map<Digest, std::int64_t> come_back_ms_;  // by key: when a device's window has passed
 
   mutable std::mutex mutex_;  // of the following
   std::condition_variable wake_;
@@ -83,6 +88,7 @@ class CoreLoop {
 
   std::atomic<std::int64_t> heartbeat_ms_{0};
   std::atomic<bool> finished_{false};
+  std::atomic<std::int64_t> last_window_ms_{0};
   std::thread thread_;
 };
 

@@ -99,8 +99,7 @@ Reply FrontDesk::enroll(const Enroll& request, std::string_view address, std::in
       "probe", CertificateProfile::Purpose::kClient, {}, {now_s, now_s + 1}};
   const auto probed = sign_csr(ca_, ca_key_, request.csr_pem, probe);
   if (!probed) return refuse(RefusalCode::kMalformed, probed.error().what);
-  const auto device =
-      registry_.redeem(as_text(request.secret), probed->public_key_sha256(), now_s);
+  const auto device = registry_.redeem(as_text(request.secret), probed->public_key_sha256(), now_s);
   if (!device) {
     const bool rejected = device.error().code == Errc::kRejected;
     (void)audit_->append(now_s, "enroll_refused",
@@ -121,8 +120,8 @@ Reply FrontDesk::renew(ClientId who, const Renew& request, std::int64_t now_s) {
   const Device device = devices_.at(who);
   auto enrolled = issue(device, request.csr_pem, now_s);
   if (!enrolled) {
-    const bool ours = enrolled.error().code == Errc::kIo ||
-                      enrolled.error().code == Errc::kUnavailable;
+    const bool ours =
+        enrolled.error().code == Errc::kIo || enrolled.error().code == Errc::kUnavailable;
     return refuse(ours ? RefusalCode::kBusy : RefusalCode::kMalformed, enrolled.error().what);
   }
   (void)audit_->append(now_s, "renew",

@@ -44,7 +44,7 @@ class FrontDesk {
   Result<Changes> refresh(std::int64_t now_s);
   Result<void> quarantine(ClientId who);
   void set_device_port(std::uint16_t port) { device_port_ = port; }  // that new devices are told
-  void set_certificate_days(std::uint32_t days);  // of those issued from now on
+  void set_certificate_days(std::uint32_t days);                     // of those issued from now on
 
   std::uint32_t devices() const { return static_cast<std::uint32_t>(devices_.size()); }
   std::uint32_t revoked() const;

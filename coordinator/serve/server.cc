@@ -8,16 +8,17 @@
 #include <utility>
 
 #include "common/base/fs.h"
+#include "common/base/systemd.h"
 #include "coordinator/serve/core_loop.h"
 #include "coordinator/serve/ops_server.h"
 #include "coordinator/serve/server_identity.h"
-#include "common/base/systemd.h"
 
 namespace fedqat {
 namespace {
 
 constexpr std::int64_t kTickMs = 200;
-constexpr std::int64_t kLingerMs = 3000;          // after the run: for devices to hear of it
+constexpr std::int64_t kLingerMs = 3000;       // after the run, at least: for devices to hear of it
+constexpr std::int64_t kMostLingerMs = 75000;  // the longest window, and a little
 constexpr std::int64_t kIdentityEveryMs = 600000;  // looks whether the certificate needs renewal
 constexpr std::size_t kEnrollFrame = 32768;
 
@@ -101,9 +102,8 @@ class Service {
   Result<void> start_run() {
     auto manifest_key = read_key(paths_.manifest_key());
     if (!manifest_key) return manifest_key.error();
-    auto host =
-        RunHost::open(paths_, options_.config, options_.network, *manifest_key,
-                      [this](const CoordinatorEvent& event) { core_->observe(event); });
+    auto host = RunHost::open(paths_, options_.config, options_.network, *manifest_key,
+                              [this](const CoordinatorEvent& event) { core_->observe(event); });
     if (!host) return host.error();
     host_ = std::move(*host);
     return start_listeners();
@@ -157,7 +157,10 @@ class Service {
         notify_systemd("WATCHDOG=1");
       }
       if (core_->finished() && done_ms == 0) done_ms = now;
-      if (options_.exit_when_done && done_ms != 0 && now - done_ms > kLingerMs) break;
+      if (options_.exit_when_done && done_ms != 0 && now - done_ms > kLingerMs &&
+          (core_->all_know() || now - done_ms > kMostLingerMs)) {
+        break;
+      }
     }
     return drain();
   }

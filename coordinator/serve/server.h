@@ -16,7 +16,7 @@ struct ServeOptions {
   NetworkSpec network;
   // Reads the config again (SIGHUP).
   std::function<Result<wire::Config>()> reload;
-  bool exit_when_done = false;  // some seconds after the run is over
+  bool exit_when_done = false;  // after the run, once devices that come back heard of it
 };
 
 // Serves until SIGTERM or SIGINT: then no new connections, answers what has arrived, and returns

@@ -62,8 +62,8 @@ struct DevicePlay final : DeviceWorld {
     const auto key = state->key();
     REQUIRE(key);
     const auto leaf = certify(*make_csr(*key, "x"), kBegin);
-    REQUIRE(state->enroll(leaf, ca, {"localhost:1", "localhost", manifest_key.public_key_raw(),
-                                     "device", 0}));
+    REQUIRE(state->enroll(
+        leaf, ca, {"localhost:1", "localhost", manifest_key.public_key_raw(), "device", 0}));
   }
 
   void open_state() {
@@ -75,8 +75,9 @@ struct DevicePlay final : DeviceWorld {
 
   Certificate certify(const Bytes& csr, std::uint64_t now_s) {
     const auto begin = static_cast<std::int64_t>(now_s);
-    auto leaf = sign_csr(ca, ca_key, csr,
-                         {"device", CertificateProfile::Purpose::kClient, {}, {begin, begin + kCertificateLife}});
+    auto leaf = sign_csr(
+        ca, ca_key, csr,
+        {"device", CertificateProfile::Purpose::kClient, {}, {begin, begin + kCertificateLife}});
     REQUIRE(leaf);
     return *leaf;
   }
@@ -89,8 +90,9 @@ struct DevicePlay final : DeviceWorld {
     REQUIRE(network);
     Surroundings surroundings;
     surroundings.sign = [this](const Task& t) {
-      return sign_manifest({t.run, t.round, t.version, t.model_sha256, t.config_hash, manifest_expires},
-                           manifest_key);
+      return sign_manifest(
+          {t.run, t.round, t.version, t.model_sha256, t.config_hash, manifest_expires},
+          manifest_key);
     };
     auto made = Coordinator::make(config, *network, 1, clock_.now_ms(), surroundings);
     REQUIRE(made);

@@ -74,8 +74,7 @@ TEST_CASE("credentials: a bad token, another authority or no port leave the devi
   f.refusal = RefusalCode::kBusy;
   CHECK(f.enroll().error().code == Errc::kUnavailable);
   f.refusal = RefusalCode::kMalformed;
-  f.reply.authorities_pem =
-      make_ca(f.play.ca_key, "another", {kBegin, kBegin + 1000})->to_pem();
+  f.reply.authorities_pem = make_ca(f.play.ca_key, "another", {kBegin, kBegin + 1000})->to_pem();
   CHECK(f.enroll().error().code == Errc::kCorrupt);
   f.reply.authorities_pem = f.play.ca.to_pem();
   f.reply.port = 0;
