@@ -100,6 +100,9 @@ for name in "${names[@]}"; do
     missed=$((missed + 1))
   else
     verdict=caught
+    # Anything but a failed test, or a process that a check or a signal ended, is a fault of ours.
+    grep -qE 'FAILED|failed:|Terminated|Killed' build/mutant.log ||
+      { cat build/mutant.log; fail "the tests for $name ended in another way than by failing"; }
   fi
   trap - EXIT
   patch -p0 --quiet --reverse <"$patches/$name.patch"

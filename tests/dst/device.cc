@@ -199,7 +199,7 @@ void Device::finished(const Result<UploadOutcome>& outcome) {
     // Acknowledgements are repeated until the round after theirs is closed.
     if (world_.oracle().is_acked(update_->round, who_) &&
         world_.oracle().durable_rounds() <= update_->round) {
-      throw Violation{name() + ": refused after it was acknowledged"};
+      throw Violation{name() + ": refused after it was acknowledged", true};
     }
   }
   expect(store_.clear(), "clear");

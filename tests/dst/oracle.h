@@ -13,6 +13,7 @@ namespace fedqat::dst {
 
 struct Violation {
   std::string what;
+  bool lost = false;  // something durable or acknowledged is gone
 };
 
 class Oracle {
@@ -45,7 +46,8 @@ class Oracle {
 
   void close(const Coordinator& c);
   void check_sum(std::uint32_t round);
-  [[noreturn]] void fail(std::uint32_t round, ClientId who, const std::string& what) const;
+  [[noreturn]] static void fail(std::uint32_t round, ClientId who, const std::string& what,
+                                bool lost = false);
 
   bool one_hot_;
   std::uint32_t clients_;

@@ -98,6 +98,7 @@ Outcome World::run() {
     check_end();
   } catch (const Violation& v) {
     outcome.failure = v.what;
+    outcome.lost = v.lost;
     say("VIOLATION: " + v.what);
   }
   in_process_ = kNobody;

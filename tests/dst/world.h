@@ -32,6 +32,7 @@ struct Totals {
 
 struct Outcome {
   std::string failure;  // empty: all was as promised
+  bool lost = false;    // Violation::lost
   Digest trace{};
   Totals totals;
 };
