@@ -39,6 +39,9 @@ struct Plan {
   std::int64_t done_by_ms = 0;    // or it hangs
   double slow_share = 0;
   std::uint64_t segment_growth = 0;
+  bool hostile = false;  // device 0 often sends updates that are wrong, until it is not heard
+  bool revokes = false;  // device 1 is revoked on the way
+  bool late = false;     // the last device is enrolled on the way
 };
 
 Plan make_plan(std::uint64_t seed, const Options& options);

@@ -60,11 +60,12 @@ void World::start() {
       surroundings.observe = [this](const CoordinatorEvent& event) { note(event); };
     }
     if (plan_.signs) surroundings.sign = [this](const Task& task) { return sign(task); };
-    auto made = Coordinator::make(plan_.config, plan_.network, plan_.clients, server_now(),
+    auto made = Coordinator::make(plan_.config, plan_.network, enrolled_, server_now(),
                                   std::move(surroundings));
     if (!made) must_end(made.error());
     coordinator_ = std::move(*made);
     if (disk_.epoch() != epoch_) throw ProcessEnds{"killed while it started"};
+    for (const ClientId who : revoked_) coordinator_->bar(who);
   } catch (const ProcessEnds& end) {
     return stop_server(end.why, false);
   }
