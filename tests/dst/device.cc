@@ -198,7 +198,6 @@ void Device::finished(const Result<UploadOutcome>& outcome) {
         return talk_later(1000);
       case RefusalCode::kWrongRound:
       case RefusalCode::kLate:
-      case RefusalCode::kNotInvited:
         break;
       case RefusalCode::kInvalidUpdate:
       case RefusalCode::kQuarantined:
