@@ -117,7 +117,7 @@ TEST_CASE("restart: who was invited in a later attempt stays so, whoever came an
     MemoryJournal journal;
     auto config = some_config();
     config.mutable_run()->set_seed(seed);
-    config.mutable_round()->set_clients(3);
+    config.mutable_round()->set_clients(2);
     config.mutable_round()->set_quorum(1);
     auto c = std::move(*try_make(config, kClients - 1, {.journal = &journal}));
     const ClientId revoked = c->cohort()[0];

@@ -103,8 +103,7 @@ void Device::talk() {
       if (life != life_ || call != call_) return;
       world_.as_device(who_, [&] { heard(answer); });
     };
-    world_.after(kTimeoutMs,
-                 [hear] { hear(Error{Errc::kTimeout, "simulated: no answer"}); });
+    world_.after(kTimeoutMs, [hear] { hear(Error{Errc::kTimeout, "simulated: no answer"}); });
     world_.send(who_, std::move(unanswered.request), hear);
   }
 }
@@ -165,7 +164,7 @@ void Device::admit(const Task& task) {
 void Device::trained(const Work& work) {
   const bool one_hot = world_.plan().mode == Mode::kOneHot;
   SealedUpdate update = one_hot ? one_hot_update(world_.graph(), work.task, 0.25F)
-                                      : pseudo_update(world_.graph(), work.task);
+                                : pseudo_update(world_.graph(), work.task);
   world_.oracle().made(work.task.round, who_,
                        one_hot ? one_hot_value(world_.graph(), work.task, update) : 0,
                        update.sha256);

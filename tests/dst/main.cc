@@ -92,8 +92,8 @@ Arguments parse(int argc, char** argv) {
 
 std::string command(std::uint64_t seed, const Options& options) {
   const char* modes[] = {"mixed", "onehot", "model"};
-  std::string text = "dst --seed " + std::to_string(seed) + " --mode " +
-                     modes[static_cast<int>(options.mode)];
+  std::string text =
+      "dst --seed " + std::to_string(seed) + " --mode " + modes[static_cast<int>(options.mode)];
   if (options.synchronous == Synchronous::kNormal) text += " --normal";
   if (!options.failpoint.empty()) text += " --failpoint " + options.failpoint;
   return text + " --verbose";
@@ -139,7 +139,7 @@ struct Campaign {
   Totals totals;
   std::uint64_t failures = 0;
   std::uint64_t losses = 0;  // of these, something that was durable or acknowledged is gone
-  Digest trace{};  // of all worlds, whatever the threads
+  Digest trace{};            // of all worlds, whatever the threads
 };
 
 Campaign run_seeds(const Arguments& a) {
@@ -173,8 +173,8 @@ int play(const Arguments& a) {
   const Campaign campaign = run_seeds(a);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const auto seeds = static_cast<double>(a.last - a.first + 1);
-  std::printf("dst: %.0f seeds in %.1f s: %.1f seeds/s, %.0f times real time\n", seeds, took.count(),
-              seeds / took.count(),
+  std::printf("dst: %.0f seeds in %.1f s: %.1f seeds/s, %.0f times real time\n", seeds,
+              took.count(), seeds / took.count(),
               static_cast<double>(campaign.totals.simulated_ms) / 1000 / took.count());
   print(campaign.totals);
   std::printf("  %-22s %s\n", "trace", to_hex(campaign.trace).c_str());
@@ -221,8 +221,10 @@ int play_failpoints(const Arguments& a) {
     stops += times;
     if (expected && times < a.times) {
       ++problems;
-      std::printf("FAILED %s: not stopped at often enough; if only a program can reach it, list it "
-                  "in %s\n", name.c_str(), a.outside.c_str());
+      std::printf(
+          "FAILED %s: not stopped at often enough; if only a program can reach it, list it "
+          "in %s\n",
+          name.c_str(), a.outside.c_str());
     }
     if (!expected && times > 0) {
       ++problems;

@@ -13,8 +13,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 void Oracle::fail(std::uint32_t round, ClientId who, const std::string& what, bool lost) {
-  throw Violation{"round " + std::to_string(round) + ", client " + std::to_string(who) + ": " + what,
-                  lost};
+  throw Violation{
+      "round " + std::to_string(round) + ", client " + std::to_string(who) + ": " + what, lost};
 }
 
 void Oracle::made(std::uint32_t round, ClientId who, float value, const Digest& sha256) {
@@ -36,7 +36,7 @@ void Oracle::began(const Coordinator& c) {
   known_ = done;
   if (done < durable_) {
     throw Violation{"only " + std::to_string(done) + " of " + std::to_string(durable_) +
-                    " durable rounds are left",
+                        " durable rounds are left",
                     true};
   }
   if (done > durable_ + 1) throw Violation{"rounds came out of nothing"};

@@ -53,8 +53,8 @@ class Oracle {
   std::uint32_t clients_;
   std::size_t first_;
   bool any_ = false;
-  std::uint32_t known_ = 0;    // rounds closed in memory
-  std::uint32_t durable_ = 0;  // and on the disk
+  std::uint32_t known_ = 0;                 // rounds closed in memory
+  std::uint32_t durable_ = 0;               // and on the disk
   std::map<std::uint32_t, Closed> closed_;  // by rounds done
   std::map<Key, std::pair<float, Digest>> made_;
   std::map<Key, Digest> acked_;

@@ -13,7 +13,8 @@ constexpr std::int64_t kUnixNow = 1'800'000'000;
 constexpr std::int64_t kChoresMs = 250;
 
 std::string text_of(const Reply& reply) {
-  if (const auto* t = std::get_if<Task>(&reply.body)) return "task of round " + std::to_string(t->round);
+  if (const auto* t = std::get_if<Task>(&reply.body))
+    return "task of round " + std::to_string(t->round);
   if (const auto* r = std::get_if<Refusal>(&reply.body)) {
     return "refusal: " + std::string(refusal_name(r->code));
   }
@@ -178,8 +179,8 @@ Reply World::answer(Arrival& arrival) {
   auto request = decode_request(arrival.frame);
   if (!request) throw Violation{"a request does not parse: " + request.error().what};
   if (const auto* upload = std::get_if<UploadUpdate>(&*request)) {
-    arrival.upload = Uploaded{arrival.who, upload->run, upload->round, upload->version,
-                              upload->sha256};
+    arrival.upload =
+        Uploaded{arrival.who, upload->run, upload->round, upload->version, upload->sha256};
   }
   Reply reply = coordinator_->handle(arrival.who, std::move(*request), server_now());
   oracle_.watch(*coordinator_);
@@ -237,9 +238,9 @@ Bytes World::manifest_key() const { return key_.public_key_raw(); }
 Bytes World::sign(const Task& task) {
   Bytes& manifest = manifests_[{task.version, task.round}];
   if (manifest.empty()) {
-    manifest = sign_manifest({task.run, task.round, task.version, task.model_sha256,
-                              task.config_hash, 4'000'000'000},
-                             key_);
+    manifest = sign_manifest(
+        {task.run, task.round, task.version, task.model_sha256, task.config_hash, 4'000'000'000},
+        key_);
   }
   return manifest;
 }
