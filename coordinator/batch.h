@@ -1,5 +1,5 @@
-// The rule by which a coordinator answers: many requests share one sync of the journal, and no reply
-// leaves before it.
+// The rule by which a coordinator answers: many requests share one sync of the journal, and no
+// reply leaves before it.
 #pragma once
 
 #include <cstddef>

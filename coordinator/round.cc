@@ -112,9 +112,10 @@ Action Round::judge(const Uploaded& upload) const {
     if (*member->second.accepted == upload.sha256) return AckAgain{};
     return Refuse{RefusalCode::kConflict};
   }
+  // Of a round that was closed before a restart only those are known that delivered.
+  if (!open_) return Refuse{RefusalCode::kLate};
   // A member that has no task from us has it from before a restart: the plan is the same.
   if (member == members_.end()) return Refuse{RefusalCode::kNotInvited};
-  if (!open_) return Refuse{RefusalCode::kLate};
   return Accept{};
 }
 

@@ -46,10 +46,14 @@ Bytes Coordinator::handle(ClientId who, ByteView frame, std::int64_t now_ms) {
 }
 
 void Coordinator::admit_clients(std::uint32_t clients) {
-  state_.attendance.clients = std::max(state_.attendance.clients, clients);
+  if (clients <= state_.attendance.clients) return;
+  state_.attendance.clients = clients;
+  extend_again();
 }
 
-void Coordinator::bar(ClientId who) { state_.attendance.barred.insert(who); }
+void Coordinator::bar(ClientId who) {
+  if (state_.attendance.barred.insert(who).second) extend_again();
+}
 
 void Coordinator::release(ClientId who) {
   state_.attendance.barred.erase(who);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -76,7 +77,7 @@ class Coordinator {
   // Meets deadlines; to be called at deadline_ms() at the latest.
   void tick(std::int64_t now_ms);
 
-  // From the next round on. More clients than now, never fewer.
+  // From the next round or attempt on. More clients than now, never fewer.
   void admit_clients(std::uint32_t clients);
   // Never asked again; revoked devices. Its updates that are counted stay.
   void bar(ClientId who);
@@ -112,7 +113,7 @@ class Coordinator {
 
   // service_rounds.cc
   Result<void> begin(std::uint32_t clients, std::int64_t now_ms);
-  Result<void> resume(Recovered&& recovered, std::int64_t now_ms);
+  Result<void> resume(Recovered&& recovered, std::uint32_t clients, std::int64_t now_ms);
   Result<void> restore(RunState&& state);
   Result<void> write_checkpoint();
   Result<void> limit_samples();
@@ -120,6 +121,7 @@ class Coordinator {
   void open_round(std::int64_t now_ms);
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
+  void extend_again();
   void commit(std::int64_t now_ms);
   void fail(std::string why);
   std::uint32_t goal() const;
@@ -154,6 +156,7 @@ class Coordinator {
 
   // Of the open round:
   std::vector<ClientId> cohort_;
+  std::set<ClientId> absent_at_opening_;
   std::unique_ptr<Round> round_;
   std::unique_ptr<Round> previous_;  // still answers uploads that were acknowledged or are late
   UpdateGrid grid_;

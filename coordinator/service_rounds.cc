@@ -96,9 +96,7 @@ Result<void> Coordinator::begin(std::uint32_t clients, std::int64_t now_ms) {
     auto recovered = journal->load();
     if (!recovered) return recovered.error();
     if (*recovered) {
-      if (auto ok = resume(std::move(**recovered), now_ms); !ok) return ok;
-      admit_clients(clients);
-      return {};
+      return resume(std::move(**recovered), clients, now_ms);
     }
   }
   state_.model = init_model(*graph_, config_.run().seed());
@@ -107,7 +105,8 @@ Result<void> Coordinator::begin(std::uint32_t clients, std::int64_t now_ms) {
   return {};
 }
 
-Result<void> Coordinator::resume(Recovered&& recovered, std::int64_t now_ms) {
+Result<void> Coordinator::resume(Recovered&& recovered, std::uint32_t clients,
+                                 std::int64_t now_ms) {
   auto state = decode_run_state(recovered.checkpoint.state);
   if (!state) return state.error();
   if (auto ok = restore(std::move(*state)); !ok) return ok;
@@ -122,11 +121,13 @@ Result<void> Coordinator::resume(Recovered&& recovered, std::int64_t now_ms) {
   previous_->close();
   if (status_ != Status::kRunning) {
     round_ = std::move(previous_);  // answers those that did not hear of their acknowledgement
+    admit_clients(clients);
     return {};
   }
   open_round(now_ms);
   round_->resume_attempt(recovered.attempt);
   if (recovered.attempt > 1) extend();
+  admit_clients(clients);
   bool closed = false;
   const auto each = [&](AcceptedUpdate&& update) -> Result<void> {
     const auto stats = decode_stats(update.stats);
@@ -206,6 +207,7 @@ RoundRules Coordinator::rules() const {
 
 void Coordinator::open_round(std::int64_t now_ms) {
   round_ = std::make_unique<Round>(rules(), std::span<const ClientId>{}, now_ms);
+  absent_at_opening_ = state_.attendance.absent;
   extend();
   const std::uint32_t number = round_->rules().round;
   training_ = schedule_.training(number);
@@ -222,11 +224,20 @@ void Coordinator::open_round(std::int64_t now_ms) {
   current_.opened_ms = now_ms;
 }
 
-// Invites whom the round's attempt asks for.
+// Invites whom the round's attempt asks for. Who is absent is taken as the checkpoint has it, so
+// that a restarted coordinator invites the same again.
 void Coordinator::extend() {
-  cohort_ = choose_cohort(config_.run().seed(), round_->rules().round, state_.attendance,
+  Attendance attendance = state_.attendance;
+  attendance.absent = absent_at_opening_;
+  cohort_ = choose_cohort(config_.run().seed(), round_->rules().round, attendance,
                           cohort_size(round_->attempt()));
   round_->invite(cohort_);
+}
+
+// A restarted coordinator is told of barred and new clients only after it has gone on with a later
+// attempt: the choice of that attempt is made again with them.
+void Coordinator::extend_again() {
+  if (status_ == Status::kRunning && round_ != nullptr && round_->attempt() > 1) extend();
 }
 
 void Coordinator::tick(std::int64_t now_ms) {

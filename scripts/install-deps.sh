@@ -3,7 +3,7 @@
 #
 #   scripts/install-deps.sh --build    what compiles and runs the programs
 #   scripts/install-deps.sh [--test]   that, and what compiles and runs the tests (default)
-#   scripts/install-deps.sh --lint     also clang-format and clang-tidy
+#   scripts/install-deps.sh --lint     also ccache, clang-format and clang-tidy
 #   scripts/install-deps.sh --cross    also compilers for ARM and qemu (scripts/test-cross.sh)
 #   scripts/install-deps.sh --fuzz     also clang and libFuzzer (scripts/fuzz.sh)
 #   scripts/install-deps.sh --list     only prints the names
@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 build_packages="g++ cmake ninja-build protobuf-compiler libprotobuf-dev libssl-dev zlib1g-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libasio-dev libcpp-httplib-dev"
 test_packages="catch2 libeigen3-dev libbenchmark-dev dataset-fashion-mnist"
-lint_packages="git clang-format clang-tidy"
+lint_packages="git ccache clang-format clang-tidy"
 cross_packages="g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static"
 fuzz_packages="clang libclang-rt-14-dev"
 

@@ -36,7 +36,6 @@ fi
 for name in "${names[@]}"; do
   [ -f "tests/mutants/$name.patch" ] || fail "there is no tests/mutants/$name.patch"
 done
-command -v patch >/dev/null || fail "patch is missing; scripts/install-deps.sh installs it"
 
 # Objects of the copy are those of the tree: ccache sees paths from the build folder on.
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root} CCACHE_NOHASHDIR=1
@@ -73,6 +72,11 @@ run_tests() {
   done < <(runs_of "$1")
 }
 
+# apply NAME [--reverse]
+apply() {
+  git -C "$root" apply -p0 --directory=build/mutants "${@:2}" "$patches/$1.patch"
+}
+
 # The tests pass without a mutant.
 for name in "${names[@]}"; do
   build_tests "$name" || { tail -20 build/mutant.log; fail "the tests for $name do not build"; }
@@ -89,8 +93,8 @@ done
 missed=0
 for name in "${names[@]}"; do
   start=$SECONDS
-  patch -p0 --quiet --forward <"$patches/$name.patch" || fail "$name.patch does not apply; renew it"
-  trap 'patch -p0 --quiet --reverse <"$patches/$name.patch"' EXIT
+  apply "$name" || fail "$name.patch does not apply; renew it"
+  trap 'apply "$name" --reverse' EXIT
   if ! build_tests "$name"; then
     tail -20 build/mutant.log
     fail "$name does not build; renew its patch"
@@ -100,9 +104,12 @@ for name in "${names[@]}"; do
     missed=$((missed + 1))
   else
     verdict=caught
+    # Anything but a failed test, or a process that a check or a signal ended, is a fault of ours.
+    grep -qE 'FAILED|failed:|Terminated|Killed' build/mutant.log ||
+      { cat build/mutant.log; fail "the tests for $name ended in another way than by failing"; }
   fi
   trap - EXIT
-  patch -p0 --quiet --reverse <"$patches/$name.patch"
+  apply "$name" --reverse
   printf '%-6s  %-24s %3d s  %s\n' "$verdict" "$name" $((SECONDS - start)) \
     "$(sed -n '1s/^# //p' "$patches/$name.patch")"
 done

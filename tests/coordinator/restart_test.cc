@@ -94,6 +94,50 @@ TEST_CASE("restart: after a round was closed its acknowledgements are repeated")
   REQUIRE(c->wanted() == kClients);
 }
 
+TEST_CASE("restart: who was too late for a round is told so, before and after") {
+  MemoryJournal journal;
+  auto config = all_clients();
+  config.mutable_round()->set_clients(kClients - 1);
+  config.mutable_round()->set_over_selection(2);
+  auto c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  const UploadUpdate late = update_for(*c, task_of(*c, 0), 0.5F);
+  for (ClientId who = 1; who < kClients; ++who) {
+    REQUIRE(ask<Ack>(*c, who, update_for(*c, task_of(*c, who), 0.01F)).complete);
+  }
+  REQUIRE(c->rounds_done() == 1);
+  REQUIRE(refused(*c, 0, late) == RefusalCode::kLate);
+  REQUIRE(journal.sync());
+  c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  REQUIRE(refused(*c, 0, late) == RefusalCode::kLate);
+}
+
+TEST_CASE("restart: who was invited in a later attempt stays so, whoever came and went before it") {
+  for (std::uint64_t seed = 1; seed < 30; ++seed) {
+    CAPTURE(seed);
+    MemoryJournal journal;
+    auto config = some_config();
+    config.mutable_run()->set_seed(seed);
+    config.mutable_round()->set_clients(2);
+    config.mutable_round()->set_quorum(1);
+    auto c = std::move(*try_make(config, kClients - 1, {.journal = &journal}));
+    const ClientId revoked = c->cohort()[0];
+    c->admit_clients(kClients);
+    c->bar(revoked);
+    c->tick(c->deadline_ms());
+    REQUIRE(c->attempt() == 2);
+    const std::vector<ClientId> invited(c->cohort().begin(), c->cohort().end());
+    REQUIRE(journal.sync());
+    c = std::move(*try_make(config, kClients, {.journal = &journal}));
+    c->bar(revoked);
+    for (const ClientId who : invited) {
+      if (c->status() == Coordinator::Status::kRunning && c->rounds_done() == 0) {
+        CAPTURE(who);
+        REQUIRE(ask<Task>(*c, who, CheckIn{}).round == 1);
+      }
+    }
+  }
+}
+
 TEST_CASE("restart: a finished run stays finished; another config is refused with a remedy") {
   MemoryJournal journal;
   auto config = some_config();

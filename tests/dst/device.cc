@@ -41,6 +41,11 @@ Device::Device(World& world, ClientId who, Fs& fs, std::filesystem::path dir)
       store_(fs, dir_ / "update.bin"),
       slow_(world.chance(world.plan().slow_share)) {}
 
+void Device::retire() {
+  ++life_;
+  done_ = true;
+}
+
 void Device::boot_later(std::int64_t delay_ms) {
   later(delay_ms, [this] { boot(); });
 }
@@ -48,7 +53,8 @@ void Device::boot_later(std::int64_t delay_ms) {
 void Device::boot() {
   if (world_.on_real_files()) enroll();
   auto kept = store_.load();
-  if (!kept) throw Violation{name() + ": " + kept.error().what};
+  if (!kept && !hostile()) throw Violation{name() + ": " + kept.error().what};
+  if (!kept) kept = std::optional<SealedUpdate>();
   update_ = std::move(*kept);
   world_.say(name() + (update_ ? " begins with an update" : " begins"));
   talk();
@@ -97,8 +103,7 @@ void Device::talk() {
       if (life != life_ || call != call_) return;
       world_.as_device(who_, [&] { heard(answer); });
     };
-    world_.after(kTimeoutMs,
-                 [hear] { hear(Error{Errc::kTimeout, "simulated: no answer"}); });
+    world_.after(kTimeoutMs, [hear] { hear(Error{Errc::kTimeout, "simulated: no answer"}); });
     world_.send(who_, std::move(unanswered.request), hear);
   }
 }
@@ -158,11 +163,12 @@ void Device::admit(const Task& task) {
 
 void Device::trained(const Work& work) {
   const bool one_hot = world_.plan().mode == Mode::kOneHot;
-  const SealedUpdate update = one_hot ? one_hot_update(world_.graph(), work.task, 0.25F)
-                                      : pseudo_update(world_.graph(), work.task);
+  SealedUpdate update = one_hot ? one_hot_update(world_.graph(), work.task, 0.25F)
+                                : pseudo_update(world_.graph(), work.task);
   world_.oracle().made(work.task.round, who_,
                        one_hot ? one_hot_value(world_.graph(), work.task, update) : 0,
                        update.sha256);
+  if (hostile() && world_.chance(0.5)) update.sha256[0] ^= std::byte{1};
   const VirtualClock clock;
   CheckpointStore checkpoint(fs_, dir_ / "checkpoint.bin", clock, 0);
   if (world_.on_real_files()) {
@@ -191,15 +197,18 @@ void Device::finished(const Result<UploadOutcome>& outcome) {
         return talk_later(1000);
       case RefusalCode::kWrongRound:
       case RefusalCode::kLate:
-      case RefusalCode::kNotInvited:
         break;
+      case RefusalCode::kInvalidUpdate:
+      case RefusalCode::kQuarantined:
+        if (hostile()) break;
+        [[fallthrough]];
       default:
         throw Violation{name() + ": an honest update is refused: " + refusal->text};
     }
     // Acknowledgements are repeated until the round after theirs is closed.
     if (world_.oracle().is_acked(update_->round, who_) &&
         world_.oracle().durable_rounds() <= update_->round) {
-      throw Violation{name() + ": refused after it was acknowledged"};
+      throw Violation{name() + ": refused after it was acknowledged", true};
     }
   }
   expect(store_.clear(), "clear");

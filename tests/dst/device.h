@@ -19,6 +19,7 @@ class Device {
 
   void boot_later(std::int64_t delay_ms);  // a process will begin
   void crash();                            // it ends, and another one will begin
+  void retire();                           // it ends for good
   bool done() const { return done_; }
 
  private:
@@ -47,6 +48,7 @@ class Device {
   void finished(const Result<UploadOutcome>& outcome);
   void talk_later(std::int64_t delay_ms);
   void later(std::int64_t delay_ms, std::function<void()> step);
+  bool hostile() const { return who_ == 0 && world_.plan().hostile; }
   void admit(const Task& task);
   void enroll();
   std::string name() const { return "device " + std::to_string(who_); }

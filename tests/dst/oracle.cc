@@ -12,9 +12,9 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-void Oracle::fail(std::uint32_t round, ClientId who, const std::string& what) const {
-  throw Violation{"round " + std::to_string(round) + ", client " + std::to_string(who) + ": " +
-                  what};
+void Oracle::fail(std::uint32_t round, ClientId who, const std::string& what, bool lost) {
+  throw Violation{
+      "round " + std::to_string(round) + ", client " + std::to_string(who) + ": " + what, lost};
 }
 
 void Oracle::made(std::uint32_t round, ClientId who, float value, const Digest& sha256) {
@@ -36,7 +36,8 @@ void Oracle::began(const Coordinator& c) {
   known_ = done;
   if (done < durable_) {
     throw Violation{"only " + std::to_string(done) + " of " + std::to_string(durable_) +
-                    " durable rounds are left"};
+                        " durable rounds are left",
+                    true};
   }
   if (done > durable_ + 1) throw Violation{"rounds came out of nothing"};
   if (done == durable_ + 1) return close(c);
@@ -77,7 +78,7 @@ void Oracle::check_sum(std::uint32_t round) {
     after.counted[who] = times > 0.5;
     found += after.counted[who] ? 1 : 0;
     if (acked_.contains({round, who}) && !after.counted[who]) {
-      fail(round, who, "its acknowledged update is not in the sum");
+      fail(round, who, "its acknowledged update is not in the sum", true);
     }
   }
   if (found != after.aggregated) {

@@ -13,6 +13,7 @@ namespace fedqat::dst {
 
 struct Violation {
   std::string what;
+  bool lost = false;  // something durable or acknowledged is gone
 };
 
 class Oracle {
@@ -45,14 +46,15 @@ class Oracle {
 
   void close(const Coordinator& c);
   void check_sum(std::uint32_t round);
-  [[noreturn]] void fail(std::uint32_t round, ClientId who, const std::string& what) const;
+  [[noreturn]] static void fail(std::uint32_t round, ClientId who, const std::string& what,
+                                bool lost = false);
 
   bool one_hot_;
   std::uint32_t clients_;
   std::size_t first_;
   bool any_ = false;
-  std::uint32_t known_ = 0;    // rounds closed in memory
-  std::uint32_t durable_ = 0;  // and on the disk
+  std::uint32_t known_ = 0;                 // rounds closed in memory
+  std::uint32_t durable_ = 0;               // and on the disk
   std::map<std::uint32_t, Closed> closed_;  // by rounds done
   std::map<Key, std::pair<float, Digest>> made_;
   std::map<Key, Digest> acked_;

@@ -40,6 +40,7 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   c.mutable_quant()->set_warmup_rounds(2);
   c.mutable_quant()->set_calibration_samples(4);
   c.mutable_codec()->set_uplink_bits(side > 4 || rng.below(4) == 0 ? 32 : 8);
+  // Devices 0, 1 and the last may be out: a run needs others.
   const std::uint32_t goal = all ? plan.clients : 2 + rng.below(plan.clients - 1);
   c.mutable_round()->set_clients(goal);
   c.mutable_round()->set_quorum(all ? 1 : 0.5);
@@ -64,6 +65,11 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   plan.done_by_ms = plan.calm_at_ms + 1'500'000;
   plan.slow_share = 0.3 * rng.uniform_double();
   plan.segment_growth = rng.below(2) == 0 ? std::uint64_t{64} << 10 : std::uint64_t{1} << 20;
+  if (!all && plan.clients >= 5) {
+    plan.hostile = rng.below(4) == 0;
+    plan.revokes = rng.below(4) == 0;
+    plan.late = rng.below(4) == 0;
+  }
   if (aimed) plan.fault_every_ms = 6000;
   return plan;
 }

@@ -33,12 +33,15 @@ struct Plan {
   bool signs = false;   // manifests
   bool audits = false;  // keeps an audit log
   double lost = 0, duplicated = 0, flipped = 0, probed = 0;
-  double stopped = 0;             // at a failpoint that is passed
-  std::int64_t calm_at_ms = 0;    // nothing goes wrong any more from then on
+  double stopped = 0;           // at a failpoint that is passed
+  std::int64_t calm_at_ms = 0;  // nothing goes wrong any more from then on
   std::int64_t fault_every_ms = 1;
-  std::int64_t done_by_ms = 0;    // or it hangs
+  std::int64_t done_by_ms = 0;  // or it hangs
   double slow_share = 0;
   std::uint64_t segment_growth = 0;
+  bool hostile = false;  // device 0 often sends updates that are wrong, until it is not heard
+  bool revokes = false;  // device 1 is revoked on the way
+  bool late = false;     // the last device is enrolled on the way
 };
 
 Plan make_plan(std::uint64_t seed, const Options& options);

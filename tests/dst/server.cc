@@ -13,7 +13,8 @@ constexpr std::int64_t kUnixNow = 1'800'000'000;
 constexpr std::int64_t kChoresMs = 250;
 
 std::string text_of(const Reply& reply) {
-  if (const auto* t = std::get_if<Task>(&reply.body)) return "task of round " + std::to_string(t->round);
+  if (const auto* t = std::get_if<Task>(&reply.body))
+    return "task of round " + std::to_string(t->round);
   if (const auto* r = std::get_if<Refusal>(&reply.body)) {
     return "refusal: " + std::string(refusal_name(r->code));
   }
@@ -60,11 +61,12 @@ void World::start() {
       surroundings.observe = [this](const CoordinatorEvent& event) { note(event); };
     }
     if (plan_.signs) surroundings.sign = [this](const Task& task) { return sign(task); };
-    auto made = Coordinator::make(plan_.config, plan_.network, plan_.clients, server_now(),
+    auto made = Coordinator::make(plan_.config, plan_.network, enrolled_, server_now(),
                                   std::move(surroundings));
     if (!made) must_end(made.error());
     coordinator_ = std::move(*made);
     if (disk_.epoch() != epoch_) throw ProcessEnds{"killed while it started"};
+    for (const ClientId who : revoked_) coordinator_->bar(who);
   } catch (const ProcessEnds& end) {
     return stop_server(end.why, false);
   }
@@ -177,8 +179,8 @@ Reply World::answer(Arrival& arrival) {
   auto request = decode_request(arrival.frame);
   if (!request) throw Violation{"a request does not parse: " + request.error().what};
   if (const auto* upload = std::get_if<UploadUpdate>(&*request)) {
-    arrival.upload = Uploaded{arrival.who, upload->run, upload->round, upload->version,
-                              upload->sha256};
+    arrival.upload =
+        Uploaded{arrival.who, upload->run, upload->round, upload->version, upload->sha256};
   }
   Reply reply = coordinator_->handle(arrival.who, std::move(*request), server_now());
   oracle_.watch(*coordinator_);
@@ -236,9 +238,9 @@ Bytes World::manifest_key() const { return key_.public_key_raw(); }
 Bytes World::sign(const Task& task) {
   Bytes& manifest = manifests_[{task.version, task.round}];
   if (manifest.empty()) {
-    manifest = sign_manifest({task.run, task.round, task.version, task.model_sha256,
-                              task.config_hash, 4'000'000'000},
-                             key_);
+    manifest = sign_manifest(
+        {task.run, task.round, task.version, task.model_sha256, task.config_hash, 4'000'000'000},
+        key_);
   }
   return manifest;
 }

@@ -1,5 +1,5 @@
-// What happened in a simulated world, line by line, as a running hash: two worlds with the same hash
-// went the same way.
+// What happened in a simulated world, line by line, as a running hash: two worlds with the same
+// hash went the same way.
 #pragma once
 
 #include <cstdint>

@@ -34,8 +34,8 @@ SealedUpdate seal(const Graph& graph, const Task& task, std::span<const float> d
   auto encoded = encode_update(grid_of(graph, task), delta,
                                Rng({.seed = 1, .round = task.round, .client = task.client}));
   FEDQAT_CHECK(encoded);
-  UpdateStats stats{kSamples, kSamples, 7, encoded->clipped, encoded->max_abs,
-                    histograms_for(graph, task)};
+  UpdateStats stats{kSamples,         kSamples,         7,
+                    encoded->clipped, encoded->max_abs, histograms_for(graph, task)};
   SealedUpdate update{task.run,           task.round, task.version, {}, std::move(encoded->payload),
                       encode_stats(stats)};
   update.sha256 = update_digest(update.payload, update.stats);

@@ -48,6 +48,7 @@ World::World(const Plan& plan, const Options& options)
       graph_(*build_graph(plan.network.model, plan.network.quant)),
       oracle_(plan, graph_.params[0].offset),
       disk_(disk_name()),
+      enrolled_(plan.late ? plan.clients - 1 : plan.clients),
       key_(PrivateKey::make_ed25519()) {
   // Failpoints of files are in the real ones.
   if (options.failpoint.starts_with("client.") || options.failpoint.starts_with("fs.")) {
@@ -80,6 +81,14 @@ Outcome World::run() {
   try {
     start();
     for (const auto& device : devices_) device->boot_later(between(0, 2000));
+    if (plan_.late) {
+      after(between(0, 30'000), [this] {
+        enrolled_ = plan_.clients;
+        say("the last device is enrolled");
+        if (coordinator_ != nullptr) coordinator_->admit_clients(enrolled_);
+      });
+    }
+    if (plan_.revokes) after(between(0, 30'000), [this] { revoke(); });
     after(between(1, plan_.fault_every_ms), [this] { inject_fault(); });
     after(plan_.calm_at_ms, [this] {
       say("nothing goes wrong any more");
@@ -98,6 +107,7 @@ Outcome World::run() {
     check_end();
   } catch (const Violation& v) {
     outcome.failure = v.what;
+    outcome.lost = v.lost;
     say("VIOLATION: " + v.what);
   }
   in_process_ = kNobody;
@@ -183,7 +193,10 @@ void World::refuse_connection(const Answered& answered) {
 }
 
 void World::deliver(ClientId who, const Bytes& frame, const Answered& answered) {
-  if (coordinator_ == nullptr) return refuse_connection(answered);
+  // The front desk knows no others.
+  if (coordinator_ == nullptr || who >= enrolled_ || revoked_.contains(who)) {
+    return refuse_connection(answered);
+  }
   arrived_.push_back({who, frame, answered, {}});
   if (arrived_.size() > 10'000) throw Violation{"requests pile up"};
   expect_batch(between(0, 20));
@@ -238,6 +251,14 @@ void World::inject_fault() {
         expect_deadline();
       });
   }
+}
+
+void World::revoke() {
+  constexpr ClientId kWho = 1;
+  say("device 1 is revoked");
+  revoked_.insert(kWho);
+  devices_[kWho]->retire();
+  if (coordinator_ != nullptr) coordinator_->bar(kWho);
 }
 
 bool World::finished() const {

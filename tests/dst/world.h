@@ -32,6 +32,7 @@ struct Totals {
 
 struct Outcome {
   std::string failure;  // empty: all was as promised
+  bool lost = false;    // Violation::lost
   Digest trace{};
   Totals totals;
 };
@@ -90,6 +91,7 @@ class World {
   void refuse_connection(const Answered& answered);
   bool finished() const;
   void check_end();
+  void revoke();
 
   // server.cc
   void start();
@@ -123,6 +125,8 @@ class World {
   static constexpr int kNobody = -2, kServer = -1;
   std::uint64_t stops_ = 0;
   std::map<ClientId, std::uint32_t> probes_;
+  std::uint32_t enrolled_ = 0;
+  std::set<ClientId> revoked_;
 
   // The coordinator's process; gone when it is down.
   std::unique_ptr<Journal> journal_;

@@ -264,7 +264,8 @@ TEST_CASE("registry: random operations leave what a plain map would hold") {
   }
 }
 
-TEST_CASE("registry: stopped at any failpoint, a change is there whole or not, and can be repeated") {
+TEST_CASE(
+    "registry: stopped at any failpoint, a change is there whole or not, and can be repeated") {
   std::map<std::string, int> stops;
   for (int nth = 1;; ++nth) {
     std::optional<std::string> where;
