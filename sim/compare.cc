@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "common/nn/engine.h"
+#include "common/nn/latency.h"
 #include "common/wire/config_checks.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 #include "common/wire/partition_config.h"
-#include "common/nn/latency.h"
 #include "sim/ptq.h"
 #include "sim/run.h"
 

@@ -11,11 +11,11 @@
 
 #include "common/base/isa.h"
 #include "common/crypto/sha256.h"
+#include "common/nn/evaluate.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 #include "common/wire/partition_config.h"
 #include "sim/client_shares.h"
-#include "common/nn/evaluate.h"
 #include "sim/virtual_world.h"
 
 namespace fedqat {
