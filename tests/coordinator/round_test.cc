@@ -148,3 +148,22 @@ TEST_CASE("round: after the goal everybody else is late") {
         {4, upload(4), "refuse:late"},
         {5, CheckedIn{4}, "later"}});
 }
+
+TEST_CASE("round: windows are short beside the round, spread, and never below the least") {
+  RoundRules rules = kRules;
+  rules.length_ms = 100000;
+  rules.expected_ms = 8000;
+  rules.least_retry_ms = 20;
+  Round round(rules, kCohort, 0);
+  REQUIRE(names(round.step(CheckedIn{1}, 0)) == "task");
+  REQUIRE(names(round.step(upload(1), 10)) == "accept");
+  for (const std::int64_t now : {10, 4000, 7999, 8000, 12000}) {
+    const std::int64_t apart = std::abs(8000 - now);
+    const auto window = static_cast<std::int64_t>(round.retry_ms(1, now));
+    REQUIRE(window >= 20);
+    REQUIRE(window <= std::max<std::int64_t>(30, apart * 3 / 8));
+  }
+  // Who has something to do is not kept waiting.
+  REQUIRE(round.retry_ms(2, 10) <= 30);
+  REQUIRE(round.retry_ms(1, 10) != round.retry_ms(77, 10));
+}
