@@ -1,4 +1,8 @@
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "common/base/crc32c.h"
 #include "common/wire/frame.h"
@@ -68,23 +72,94 @@ Result<Request> take(const wire::RenewProto& p) {
   return Request(Renew{bytes_of(p.csr())});
 }
 
-Result<Request> take(const wire::UploadUpdateProto& p) {
-  const auto sha256 = digest_of(p.sha256());
-  if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
-  if (p.payload_size() > kMaxPayload) return bad_field("upload_update.payload_size", "is too big");
-  if (p.data().size() > kChunkBytes) return bad_field("upload_update.data", "is too big");
-  if (p.offset() > p.payload_size() || p.data().size() > p.payload_size() - p.offset()) {
+Result<Request> check(UploadUpdate&& m, std::uint32_t crc) {
+  if (m.payload_size > kMaxPayload) return bad_field("upload_update.payload_size", "is too big");
+  if (m.data.size() > kChunkBytes) return bad_field("upload_update.data", "is too big");
+  if (m.offset > m.payload_size || m.data.size() > m.payload_size - m.offset) {
     return bad_field("upload_update.offset", "is beyond the payload");
   }
-  if (crc32c(as_bytes(p.stats()), crc32c(as_bytes(p.data()))) != p.crc32c()) {
+  if (crc32c(m.stats, crc32c(m.data)) != crc) {
     return bad_field("upload_update.crc32c", "is not that of data and stats: they were damaged");
   }
-  UploadUpdate m{p.run(),          p.round(),  p.version(),        *sha256,
-                 p.payload_size(), p.offset(), bytes_of(p.data()), bytes_of(p.stats())};
   if (m.last() == m.stats.empty()) {
     return bad_field("upload_update.stats", "must come with the last chunk and with no other");
   }
   return Request(std::move(m));
+}
+
+Result<Request> take(const wire::UploadUpdateProto& p) {
+  const auto sha256 = digest_of(p.sha256());
+  if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
+  return check({p.run(), p.round(), p.version(), *sha256, p.payload_size(), p.offset(),
+                bytes_of(p.data()), bytes_of(p.stats())},
+               p.crc32c());
+}
+
+// The same for an upload as encode_request() writes it, without Protobuf's copy of the data.
+// Nothing when it is written otherwise: then Protobuf reads it.
+std::optional<Result<Request>> take_upload(ByteView frame) {
+  using google::protobuf::io::CodedInputStream;
+  using google::protobuf::internal::WireFormatLite;
+  const auto size = frame_size(frame);
+  if (!size || *size != frame.size()) return std::nullopt;
+  const ByteView body = frame.subspan(kFrameHeader);
+  CodedInputStream in(reinterpret_cast<const std::uint8_t*>(body.data()),
+                      static_cast<int>(body.size()));
+  const auto tag = [](int field, WireFormatLite::WireType type) {
+    return WireFormatLite::MakeTag(field, type);
+  };
+  std::uint32_t length = 0;
+  if (in.ReadTag() != tag(wire::Request::kUploadUpdateFieldNumber,
+                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED) ||
+      !in.ReadVarint32(&length) ||
+      length != body.size() - static_cast<std::size_t>(in.CurrentPosition())) {
+    return std::nullopt;
+  }
+  using P = wire::UploadUpdateProto;
+  UploadUpdate m;
+  Bytes name;
+  std::uint32_t crc = 0;
+  const auto read_bytes = [&in](Bytes& out) {
+    std::uint32_t n = 0;
+    if (!in.ReadVarint32(&n) || static_cast<int>(n) < 0 ||
+        static_cast<int>(n) > in.BytesUntilTotalBytesLimit()) {
+      return false;
+    }
+    const void* at = nullptr;
+    int have = 0;
+    if (n > 0 && (!in.GetDirectBufferPointer(&at, &have) || have < static_cast<int>(n))) {
+      return false;
+    }
+    const auto* bytes = static_cast<const std::byte*>(at);
+    out.assign(bytes, bytes + n);
+    return in.Skip(static_cast<int>(n));
+  };
+  while (const std::uint32_t t = in.ReadTag()) {
+    bool good = false;
+    if (t == tag(P::kRunFieldNumber, WireFormatLite::WIRETYPE_FIXED64)) {
+      good = in.ReadLittleEndian64(&m.run);
+    } else if (t == tag(P::kRoundFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
+      good = in.ReadVarint32(&m.round);
+    } else if (t == tag(P::kVersionFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
+      good = in.ReadVarint64(&m.version);
+    } else if (t == tag(P::kSha256FieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
+      good = read_bytes(name);
+    } else if (t == tag(P::kPayloadSizeFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
+      good = in.ReadVarint64(&m.payload_size);
+    } else if (t == tag(P::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
+      good = in.ReadVarint64(&m.offset);
+    } else if (t == tag(P::kDataFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
+      good = read_bytes(m.data);
+    } else if (t == tag(P::kStatsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
+      good = read_bytes(m.stats);
+    } else if (t == tag(P::kCrc32CFieldNumber, WireFormatLite::WIRETYPE_FIXED32)) {
+      good = in.ReadLittleEndian32(&crc);
+    }
+    if (!good) return std::nullopt;
+  }
+  if (!in.ConsumedEntireMessage() || name.size() != m.sha256.size()) return std::nullopt;
+  std::memcpy(m.sha256.data(), name.data(), name.size());
+  return check(std::move(m), crc);
 }
 
 }  // namespace
@@ -150,6 +225,7 @@ Bytes encode_request(const Request& request) {
 }
 
 Result<Request> decode_request(ByteView frame) {
+  if (auto upload = take_upload(frame)) return std::move(*upload);
   wire::Request p;
   if (auto ok = parse_frame(frame, p); !ok) return ok.error();
   switch (p.kind_case()) {
