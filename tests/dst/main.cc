@@ -196,7 +196,7 @@ std::vector<std::string> lines_of(const std::string& path) {
 }
 
 int play_failpoints(const Arguments& a) {
-  constexpr std::uint64_t kSeeds = 150;  // for each
+  constexpr std::uint64_t kSeeds = 500;  // for each
   const std::vector<std::string> names = lines_of(a.failpoints);
   const std::vector<std::string> outside = lines_of(a.outside);
   int problems = 0;
