@@ -16,9 +16,7 @@ struct Attendance {
   std::set<ClientId> absent;
   std::set<ClientId> barred;
 
-  std::uint32_t eligible() const {
-    return clients - static_cast<std::uint32_t>(barred.size());
-  }
+  std::uint32_t eligible() const { return clients - static_cast<std::uint32_t>(barred.size()); }
   bool operator==(const Attendance&) const = default;
 };
 

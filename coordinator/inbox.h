@@ -13,10 +13,10 @@
 namespace fedqat {
 
 // Chunks of a client follow one another; a client that was cut off goes on where Ack.received says.
-// An update of one chunk never rests here. An update that is begun has room for all of it, so it can
-// always be ended; all together have room for limit bytes, and four payloads at least. When there
-// is no room, updates that stood still for kStaleMs are forgotten, and others have to wait. Not
-// thread-safe.
+// An update of one chunk never rests here. An update that is begun has room for all of it, so it
+// can always be ended; all together have room for limit bytes, and four payloads at least. When
+// there is no room, updates that stood still for kStaleMs are forgotten, and others have to wait.
+// Not thread-safe.
 class Inbox {
  public:
   explicit Inbox(std::size_t limit = std::size_t{16} << 20) : limit_(limit) {}
@@ -26,7 +26,7 @@ class Inbox {
     std::uint64_t received = 0;
     bool whole = false;
     bool busy = false;  // no room: the same chunk again, later
-    Bytes payload;  // when whole
+    Bytes payload;      // when whole
   };
   // payload_size is what the round's grid takes: the bound on what is kept for a client.
   // kInvalid: another size.

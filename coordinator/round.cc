@@ -71,7 +71,8 @@ std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
     // A quarter of what is left, or of what it is late by: who waits too long holds up the next
     // round, whose length is then expected of the one after it.
     const std::int64_t left =
-        (rules_.expected_ms > passed ? rules_.expected_ms - passed : passed - rules_.expected_ms) / 4;
+        (rules_.expected_ms > passed ? rules_.expected_ms - passed : passed - rules_.expected_ms) /
+        4;
     wait = std::min(left, deadline_ms_ - now_ms);
   }
   wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);

@@ -200,8 +200,12 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   Result<void> ok = stats ? check_stats(*stats) : stats.error();
   if (ok) ok = aggregator_->check(progress->payload, *stats);
   if (!ok) return refuse_update(who, event.round, RefusalCode::kInvalidUpdate, ok.error().what);
-  AcceptedUpdate update{who,          event.round, event.version,
-                        event.sha256, std::move(progress->payload), std::move(stats_bytes)};
+  AcceptedUpdate update{who,
+                        event.round,
+                        event.version,
+                        event.sha256,
+                        std::move(progress->payload),
+                        std::move(stats_bytes)};
   if (surroundings_.journal != nullptr) {
     if (auto added = surroundings_.journal->add(update); !added) {
       return refuse(RefusalCode::kBusy, "the update cannot be stored now: " + added.error().what);

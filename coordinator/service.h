@@ -47,7 +47,7 @@ using CoordinatorEvent =
 
 // What a deployment adds; the simulator leaves all of it out.
 struct Surroundings {
-  Journal* journal = nullptr;  // must outlive the coordinator
+  Journal* journal = nullptr;                       // must outlive the coordinator
   std::size_t inbox_bytes = std::size_t{16} << 20;  // of updates that come in several chunks
   // The signed manifest of a task's model.
   std::function<Bytes(const Task&)> sign = {};
@@ -144,8 +144,8 @@ class Coordinator {
   Surroundings surroundings_;
   std::uint32_t max_samples_ = 0;
   std::uint64_t most_clients_ = ~std::uint64_t{0};  // of a round, with so many samples each
-  std::unique_ptr<Graph> graph_;  // fixed address: others point at it
-  RunState state_;                // strategy and ranges only while it is written down
+  std::unique_ptr<Graph> graph_;                    // fixed address: others point at it
+  RunState state_;  // strategy and ranges only while it is written down
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<GridPlanner> planner_;
 

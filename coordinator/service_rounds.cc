@@ -114,8 +114,8 @@ Result<void> Coordinator::resume(Recovered&& recovered, std::uint32_t clients,
   RoundRules before = rules();
   before.round = state_.rounds_done;
   before.version = before.round - 1;
-  before.goal = before.quorum = std::max<std::uint32_t>(
-      1, static_cast<std::uint32_t>(recovered.previous.size()));
+  before.goal = before.quorum =
+      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(recovered.previous.size()));
   previous_ = std::make_unique<Round>(before, std::span<const ClientId>{}, now_ms);
   for (const KnownUpdate& u : recovered.previous) previous_->recall(u.client, u.sha256);
   previous_->close();
@@ -200,8 +200,8 @@ RoundRules Coordinator::rules() const {
   rules.length_ms = std::max<std::int64_t>(1, std::llrint(config_.round().deadline_s() * 1000));
   rules.max_attempts = kMaxAttempts;
   rules.expected_ms = state_.last.duration_ms();
-  rules.least_retry_ms = std::clamp(state_.attendance.clients * 1000 / kCheckInsPerSecond,
-                                    kLeastRetryMs, kMaxRetryMs);
+  rules.least_retry_ms =
+      std::clamp(state_.attendance.clients * 1000 / kCheckInsPerSecond, kLeastRetryMs, kMaxRetryMs);
   return rules;
 }
 

@@ -90,7 +90,7 @@ crash() {
 }
 if [ $power = yes ]; then
   mkdir "$mountpoint"
-  truncate -s 400M "$work/disk0"
+  truncate -s 2G "$work/disk0"
   mkfs.ext4 -q "$work/disk0"
   mount -o loop "$work/disk0" "$mountpoint"
 fi

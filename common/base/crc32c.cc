@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "common/base/isa.h"
 #include "common/base/crc32c_sse42.h"
+#include "common/base/isa.h"
 
 namespace fedqat {
 namespace {

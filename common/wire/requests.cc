@@ -98,8 +98,8 @@ Result<Request> take(const wire::UploadUpdateProto& p) {
 // The same for an upload as encode_request() writes it, without Protobuf's copy of the data.
 // Nothing when it is written otherwise: then Protobuf reads it.
 std::optional<Result<Request>> take_upload(ByteView frame) {
-  using google::protobuf::io::CodedInputStream;
   using google::protobuf::internal::WireFormatLite;
+  using google::protobuf::io::CodedInputStream;
   const auto size = frame_size(frame);
   if (!size || *size != frame.size()) return std::nullopt;
   const ByteView body = frame.subspan(kFrameHeader);
@@ -109,8 +109,8 @@ std::optional<Result<Request>> take_upload(ByteView frame) {
     return WireFormatLite::MakeTag(field, type);
   };
   std::uint32_t length = 0;
-  if (in.ReadTag() != tag(wire::Request::kUploadUpdateFieldNumber,
-                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED) ||
+  if (in.ReadTag() !=
+          tag(wire::Request::kUploadUpdateFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED) ||
       !in.ReadVarint32(&length) ||
       length != body.size() - static_cast<std::size_t>(in.CurrentPosition())) {
     return std::nullopt;

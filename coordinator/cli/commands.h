@@ -20,7 +20,7 @@ struct StateOption {
 
 struct InitOptions {
   StateOption state;
-  std::string name = "fedqat";      // of the authority
+  std::string name = "fedqat";     // of the authority
   std::vector<std::string> names;  // host names and addresses of the server
 };
 int init_command(const InitOptions& options);

@@ -66,8 +66,7 @@ int enroll_command(const EnrollOptions& options) {
   if (!ca_pem) return complain(ca_pem.error());
   const auto ca = Certificate::from_pem(*ca_pem);
   if (!ca) return complain(at(opened->paths.ca_cert().string(), ca.error()));
-  const std::int64_t expires =
-      ::time(nullptr) + static_cast<std::int64_t>(options.hours * 3600);
+  const std::int64_t expires = ::time(nullptr) + static_cast<std::int64_t>(options.hours * 3600);
   for (const std::string& name : options.devices) {
     const EnrollmentToken token = make_enrollment_token(ca->sha256());
     if (auto ok = opened->registry.add_token(as_text(token.secret), name, expires); !ok) {
@@ -75,15 +74,16 @@ int enroll_command(const EnrollOptions& options) {
     }
     const std::string text = to_text(token);
     if (options.state.json) {
-      std::printf("%s\n", nlohmann::ordered_json{{"device", name},
-                                                 {"token", text},
-                                                 {"expires_unix_s", expires}}
-                              .dump()
-                              .c_str());
+      std::printf(
+          "%s\n",
+          nlohmann::ordered_json{{"device", name}, {"token", text}, {"expires_unix_s", expires}}
+              .dump()
+              .c_str());
     } else {
-      std::printf("# %s, once, until %s UTC; the token is a secret:\n"
-                  "fedqat-client enroll --server %s --token %s\n",
-                  name.c_str(), time_text(expires).c_str(), options.server.c_str(), text.c_str());
+      std::printf(
+          "# %s, once, until %s UTC; the token is a secret:\n"
+          "fedqat-client enroll --server %s --token %s\n",
+          name.c_str(), time_text(expires).c_str(), options.server.c_str(), text.c_str());
     }
   }
   return kExitOk;

@@ -33,8 +33,9 @@ Result<std::vector<KnownRun>> find_runs(const stdfs::path& state, const std::str
     if (!bytes) continue;  // was never served
     Json status = Json::parse(as_text(*bytes), nullptr, false);
     if (status.is_discarded() || !status.is_object()) {
-      return Error{Errc::kCorrupt, file.string() + ": is not JSON; delete it, the coordinator "
-                                                   "writes it again"};
+      return Error{Errc::kCorrupt, file.string() +
+                                       ": is not JSON; delete it, the coordinator "
+                                       "writes it again"};
     }
     runs.push_back({entry.path(), stdfs::last_write_time(file, none), std::move(status)});
   }
@@ -47,14 +48,14 @@ Result<KnownRun> find_run(const RunOption& options, Fs& fs) {
   auto runs = find_runs(options.state.dir, options.run, fs);
   if (!runs) return runs.error();
   if (runs->empty()) {
-    return Error{Errc::kNotFound, "no run" +
-                                      (options.run.empty() ? "" : " begins with " + options.run) +
-                                      " in " + options.state.dir.string() +
-                                      "; `fedqat-coordinator serve` begins one"};
+    return Error{Errc::kNotFound,
+                 "no run" + (options.run.empty() ? "" : " begins with " + options.run) + " in " +
+                     options.state.dir.string() + "; `fedqat-coordinator serve` begins one"};
   }
   if (!options.run.empty() && runs->size() > 1) {
-    return Error{Errc::kInvalid, "more than one run begins with " + options.run + "; give more "
-                                 "digits"};
+    return Error{Errc::kInvalid, "more than one run begins with " + options.run +
+                                     "; give more "
+                                     "digits"};
   }
   return std::move(runs->front());
 }

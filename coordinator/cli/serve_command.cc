@@ -11,8 +11,8 @@ int serve_command(const ServeCommandOptions& options, Fs& fs) {
   // Of the data only shape, classes and normalisation are needed here.
   const auto data = load_config_data(fs, *config, options.input);
   if (!data) return complain(at("what the network reads is taken from the data set", data.error()));
-  const auto network = network_from_config(*config, data->train.shape, data->train.classes,
-                                           data->train.grid);
+  const auto network =
+      network_from_config(*config, data->train.shape, data->train.classes, data->train.grid);
   if (!network) return complain(network.error());
   JsonLog log;
   ServeOptions serve_options{options.state.dir, *config, *network,

@@ -29,9 +29,8 @@ std::string utc_now() {
 void JsonLog::write(LogLevel level, std::string_view event,
                     std::initializer_list<LogField> fields) {
   if (level < least_) return;
-  nlohmann::ordered_json line = {{"time", utc_now()},
-                                 {"level", kNames[static_cast<std::size_t>(level)]},
-                                 {"event", event}};
+  nlohmann::ordered_json line = {
+      {"time", utc_now()}, {"level", kNames[static_cast<std::size_t>(level)]}, {"event", event}};
   for (const LogField& f : fields) {
     std::visit([&](const auto& value) { line[std::string(f.key)] = value; }, f.value);
   }

@@ -66,8 +66,8 @@ Result<std::unique_ptr<OpsServer>> OpsServer::start(std::uint16_t port, OpsPages
   s.Get("/status", [=](const httplib::Request&, httplib::Response& response) {
     response.set_content(pages.status(), "application/json");
   });
-  impl->port = port == 0 ? s.bind_to_any_port("127.0.0.1")
-                         : (s.bind_to_port("127.0.0.1", port) ? port : -1);
+  impl->port =
+      port == 0 ? s.bind_to_any_port("127.0.0.1") : (s.bind_to_port("127.0.0.1", port) ? port : -1);
   if (impl->port < 0) {
     return Error{Errc::kUnavailable, "port " + std::to_string(port) +
                                          " on 127.0.0.1 is taken; set deploy.ops_port to another"};

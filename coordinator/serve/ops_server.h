@@ -12,8 +12,8 @@ namespace fedqat {
 
 // Called on threads of the server.
 struct OpsPages {
-  std::function<bool()> healthy;   // the process works
-  std::function<bool()> ready;     // it takes devices
+  std::function<bool()> healthy;  // the process works
+  std::function<bool()> ready;    // it takes devices
   std::function<std::string()> metrics;
   std::function<std::string()> status;  // JSON
 };

@@ -1,5 +1,6 @@
 #include "coordinator/serve/run_host.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -7,6 +8,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/nn/evaluate.h"
+#include "common/store/segment.h"
 #include "common/wire/config.h"
 #include "common/wire/manifest.h"
 #include "common/wire/model_file.h"
@@ -21,6 +23,15 @@ constexpr std::uint32_t kWaitMs = 2000;  // before enough devices are enrolled
 std::int64_t unix_now_s() {
   using namespace std::chrono;
   return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+}
+
+// Room for about a round's updates at a time.
+std::uint64_t segment_growth(const wire::Config& config, const NetworkSpec& network) {
+  constexpr std::uint64_t kLeast = std::uint64_t{1} << 20;
+  const auto graph = build_graph(network.model, network.quant);
+  if (!graph) return kSegmentGrowth;
+  const std::uint64_t round = graph->param_count * sizeof(float) * config.round().clients();
+  return std::clamp(round, kLeast, kSegmentGrowth);
 }
 
 const char* status_text(Coordinator::Status status) {
@@ -75,6 +86,7 @@ Result<std::unique_ptr<RunHost>> RunHost::open(
   const std::string& durability = config.deploy().durability();
   const bool full = durability != "relaxed";
   SqliteJournalOptions options;
+  options.segment_growth = segment_growth(config, network);
   options.synchronous = full ? Synchronous::kFull : Synchronous::kNormal;
   options.sync_payloads = full;
   auto journal = open_sqlite_journal(host->paths_.journal(), host->paths_.payloads(), options);
@@ -117,8 +129,8 @@ Reply RunHost::waiting() const { return {kWaitMs, RetryLater{}}; }
 Bytes RunHost::sign(const Task& task) {
   const std::int64_t now = unix_now_s();
   const auto life = static_cast<std::int64_t>(config_.deploy().manifest_hours() * 3600);
-  if (manifest_.empty() || signed_model_ != task.model_sha256 ||
-      signed_version_ != task.version || now > signed_until_s_ - life / 2) {
+  if (manifest_.empty() || signed_model_ != task.model_sha256 || signed_version_ != task.version ||
+      now > signed_until_s_ - life / 2) {
     signed_model_ = task.model_sha256;
     signed_version_ = task.version;
     signed_until_s_ = now + life;

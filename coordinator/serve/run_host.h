@@ -33,7 +33,8 @@ std::uint64_t run_number(const wire::Config& config);
 class RunHost {
  public:
   // Makes the run's folder, or goes on with it. The coordinator begins once
-  // deploy.start_devices are enrolled, or at once when the journal has the run. observe: as in Surroundings.
+  // deploy.start_devices are enrolled, or at once when the journal has the run. observe: as in
+  // Surroundings.
   static Result<std::unique_ptr<RunHost>> open(
       const StatePaths& state, const wire::Config& config, const NetworkSpec& network,
       const PrivateKey& manifest_key, std::function<void(const CoordinatorEvent&)> observe);

@@ -36,12 +36,11 @@ Result<void> issue(const StatePaths& paths, const std::vector<std::string>& name
   const PrivateKey key = PrivateKey::make_p256();
   const auto csr = make_csr(key, "server");
   if (!csr) return csr.error();
-  const auto certificate =
-      sign_csr(*ca, *ca_key, *csr,
-               {names.front(),
-                CertificateProfile::Purpose::kServer,
-                names,
-                {now_s - kClockSkew, now_s + kServerDays * kDay}});
+  const auto certificate = sign_csr(*ca, *ca_key, *csr,
+                                    {names.front(),
+                                     CertificateProfile::Purpose::kServer,
+                                     names,
+                                     {now_s - kClockSkew, now_s + kServerDays * kDay}});
   if (!certificate) return at("name of the server", certificate.error());
   // One file, so that key and certificate change together.
   Bytes pem = certificate->to_pem();
@@ -70,9 +69,8 @@ Result<Certificate> make_server_identity(const StatePaths& paths, const NewAutho
                                      "Use another folder"};
   }
   const PrivateKey key = PrivateKey::make_p256();
-  const auto ca = make_ca(
-      key, authority.name,
-      {authority.now_s - kClockSkew, authority.now_s + kAuthorityDays * kDay});
+  const auto ca = make_ca(key, authority.name,
+                          {authority.now_s - kClockSkew, authority.now_s + kAuthorityDays * kDay});
   if (!ca) return ca.error();
   std::string names;
   for (const std::string& name : authority.names) names += name + "\n";
@@ -89,13 +87,14 @@ Result<Certificate> make_server_identity(const StatePaths& paths, const NewAutho
 Result<ServerIdentity> load_server_identity(const StatePaths& paths, JsonLog& log) {
   const auto fs = make_posix_fs();
   if (!fs->exists(paths.ca_key())) {
-    return Error{Errc::kNotFound, paths.ca_key().string() +
-                                      ": there is none; `fedqat-coordinator init` makes it"};
+    return Error{Errc::kNotFound,
+                 paths.ca_key().string() + ": there is none; `fedqat-coordinator init` makes it"};
   }
   auto certificate = read_certificate(paths.server_cert());
   const std::int64_t now = ::time(nullptr);
-  if (!certificate || now > certificate->not_before_s() +
-                                (certificate->not_after_s() - certificate->not_before_s()) * 2 / 3) {
+  if (!certificate ||
+      now > certificate->not_before_s() +
+                (certificate->not_after_s() - certificate->not_before_s()) * 2 / 3) {
     const auto listed = fs->read(names_path(paths));
     if (!listed) return listed.error();
     std::istringstream lines{text(*listed)};

@@ -20,7 +20,7 @@ struct SqliteJournalOptions {
   std::string vfs;         // tests: where the database is; empty: the machine's own
   // kNormal loses commits at a power cut; only there to prove that the tests notice.
   Synchronous synchronous = Synchronous::kFull;
-  bool sync_payloads = true;  // false only together with kNormal
+  bool sync_payloads = true;                      // false only together with kNormal
   std::uint64_t segment_growth = kSegmentGrowth;  // bytes preallocated at a time
 };
 

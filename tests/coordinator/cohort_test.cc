@@ -31,8 +31,7 @@ TEST_CASE("cohort: absent clients come last, barred ones never, and the others' 
   const std::set<ClientId> absent = {all[0], all[2]};
   REQUIRE(choose_cohort(1, 2, {6, absent, {}}, 6) ==
           std::vector<ClientId>{all[1], all[3], all[4], all[5], all[0], all[2]});
-  REQUIRE(choose_cohort(1, 2, {6, absent, {}}, 3) ==
-          std::vector<ClientId>{all[1], all[3], all[4]});
+  REQUIRE(choose_cohort(1, 2, {6, absent, {}}, 3) == std::vector<ClientId>{all[1], all[3], all[4]});
   REQUIRE(choose_cohort(1, 2, {6, absent, {all[1], all[0]}}, 6) ==
           std::vector<ClientId>{all[3], all[4], all[5], all[2]});
 }

@@ -4,8 +4,8 @@
 
 #include "common/crypto/sha256.h"
 #include "common/data/digits.h"
-#include "common/wire/model_file.h"
 #include "common/nn/evaluate.h"
+#include "common/wire/model_file.h"
 
 using namespace fedqat;
 

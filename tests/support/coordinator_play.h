@@ -32,7 +32,7 @@ inline Result<std::unique_ptr<Coordinator>> try_make(const wire::Config& config,
 }
 
 inline std::unique_ptr<Coordinator> make(const wire::Config& config = some_config(),
-                                  std::uint32_t clients = kClients) {
+                                         std::uint32_t clients = kClients) {
   auto c = try_make(config, clients);
   REQUIRE(c);
   return std::move(*c);
@@ -48,7 +48,8 @@ T ask(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1
 }
 
 // Without the quarantine that follows some of them.
-inline RefusalCode refused(Coordinator& c, ClientId who, const Request& request, std::int64_t now = 1) {
+inline RefusalCode refused(Coordinator& c, ClientId who, const Request& request,
+                           std::int64_t now = 1) {
   const RefusalCode code = ask<Refusal>(c, who, request, now).code;
   c.release(who);
   return code;
@@ -56,7 +57,7 @@ inline RefusalCode refused(Coordinator& c, ClientId who, const Request& request,
 
 // An update of the task that moves every value by v.
 inline UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
-                        std::uint32_t samples = 10) {
+                               std::uint32_t samples = 10) {
   UpdateGrid grid;
   for (std::size_t t = 0; t < task.grid.size(); ++t) {
     grid.push_back({c.graph().params[t].size, task.grid[t].bits, task.grid[t].step});
