@@ -46,6 +46,9 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
   }
   progress.received = progress.payload.size();
   progress.whole = true;
+  if (!chunk.name_checked && update_digest(progress.payload, chunk.stats) != chunk.sha256) {
+    return Error{Errc::kInvalid, "update does not have its SHA-256"};
+  }
   return progress;
 }
 

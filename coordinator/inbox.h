@@ -29,7 +29,7 @@ class Inbox {
     Bytes payload;      // when whole
   };
   // payload_size is what the round's grid takes: the bound on what is kept for a client.
-  // kInvalid: another size.
+  // kInvalid: another size, or the hash is wrong once everything is there (all is forgotten then).
   Result<Progress> add(ClientId who, UploadUpdate&& chunk, std::size_t payload_size,
                        std::int64_t now_ms);
   void forget(ClientId who);

@@ -1,6 +1,7 @@
 #include "coordinator/service.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/check.h"
 #include "common/base/fs.h"
@@ -122,6 +123,7 @@ Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
   task.seed = config_.run().seed();
   task.deadline_ms = static_cast<std::uint64_t>(deadline_ms);
   task.training = training_;
+  task.max_samples = max_samples_;
   for (const TensorGrid& g : grid_) task.grid.push_back({g.bits, g.step});
   if (surroundings_.sign) task.manifest = surroundings_.sign(task);
   return task;
@@ -172,6 +174,26 @@ Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
   return {};
 }
 
+// payload: one that the aggregator admits.
+Result<void> Coordinator::check_norm(ByteView payload) const {
+  const double limit = config_.round().max_update_norm();
+  if (limit == 0) return {};
+  const auto values = decode_update(grid_, payload);
+  if (!values) return values.error();
+  double squares = 0;
+  for (const ParamTensor& p : graph_->params) {
+    if (is_scale(p)) continue;
+    for (std::size_t i = p.offset; i < p.offset + p.size; ++i) {
+      squares += static_cast<double>((*values)[i]) * static_cast<double>((*values)[i]);
+    }
+  }
+  if (squares <= limit * limit) return {};
+  return Error{Errc::kInvalid, "update of norm " + std::to_string(std::sqrt(squares)) +
+                                   "; round.max_update_norm = " + std::to_string(limit) +
+                                   " is the limit: train with a lower client.learning_rate, or "
+                                   "raise it for the run"};
+}
+
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
   const Uploaded event{who, request.run, request.round, request.version, request.sha256};
   const auto ack = [&](std::uint64_t received, bool complete) {
@@ -199,6 +221,7 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
   Result<void> ok = stats ? check_stats(*stats) : stats.error();
   if (ok) ok = aggregator_->check(progress->payload, *stats);
+  if (ok) ok = check_norm(progress->payload);
   if (!ok) return refuse_update(who, event.round, RefusalCode::kInvalidUpdate, ok.error().what);
   AcceptedUpdate update{who,
                         event.round,

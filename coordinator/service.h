@@ -136,6 +136,7 @@ class Coordinator {
   Reply refuse_update(ClientId who, std::uint32_t round, RefusalCode code, std::string text = {});
   void note_offence(ClientId who);
   Result<void> check_stats(const UpdateStats& stats) const;
+  Result<void> check_norm(ByteView payload) const;
   Task task_for(ClientId who, std::int64_t deadline_ms) const;
 
   wire::Config config_;

@@ -257,7 +257,8 @@ Result<DeviceLoop::Next> DeviceLoop::work(Task task) {
 }
 
 Result<SealedUpdate> DeviceLoop::train(const Work& work, const Dataset& samples) {
-  std::vector<std::uint32_t> all(samples.size());
+  // The rest of a larger data set waits for a run that takes more.
+  std::vector<std::uint32_t> all(std::min<std::size_t>(samples.size(), work.task.max_samples));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint32_t>(i);
   StoppableCheckpoints checkpoints(checkpoints_, world_);
   return Session::train(run_->trainer, run_->graph, work, samples, all, &checkpoints);

@@ -68,9 +68,7 @@ struct UpdateStats {
 Bytes encode_stats(const UpdateStats& stats);
 Result<UpdateStats> decode_stats(ByteView bytes);
 
-// An update's name: the hash of its payload, then of its statistics. Its client computes it; for
-// the coordinator it only tells one client's updates apart. What protects the bytes is TLS on the
-// way and a CRC-32C in every chunk from end to end.
+// What identifies an update: the hash of its payload, then of its statistics.
 Digest update_digest(ByteView payload, ByteView stats);
 
 struct UploadUpdate {
@@ -81,7 +79,8 @@ struct UploadUpdate {
   std::uint64_t payload_size = 0;
   std::uint64_t offset = 0;  // offset + data.size() <= payload_size
   Bytes data;
-  Bytes stats;  // encode_stats(); with the last chunk, else empty
+  Bytes stats;                // encode_stats(); with the last chunk, else empty
+  bool name_checked = false;  // not on the wire: check_name() found that sha256 is right
 
   bool last() const { return offset + data.size() == payload_size; }
 };
@@ -99,6 +98,9 @@ struct Renew {
 using Request = std::variant<CheckIn, FetchNetwork, FetchModel, UploadUpdate, Enroll, Renew>;
 Bytes encode_request(const Request& request);  // a whole frame
 Result<Request> decode_request(ByteView frame);
+// For the thread that decodes: when the request is a whole update in one chunk, looks whether it
+// has its SHA-256, which the coordinator then need not do.
+void check_name(Request& request);
 
 // ---- replies
 
@@ -133,6 +135,7 @@ struct Task {
   std::uint64_t deadline_ms = 0;  // from the reply on
   LocalTraining training;
   std::vector<GridSpec> grid;
+  std::uint32_t max_samples = kMaxSamples;  // an update of more is refused; >= 1
   Bytes manifest;  // signed (common/wire/manifest.h), <= kMaxManifest; empty in the simulator
 };
 

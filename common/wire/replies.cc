@@ -38,6 +38,7 @@ void put(const Task& m, wire::Reply& out) {
     q.set_bits(static_cast<std::uint32_t>(g.bits));
     q.set_step(g.step);
   }
+  p.set_max_samples(m.max_samples);
   p.set_manifest(text_of(m.manifest));
 }
 void put(const RetryLater&, wire::Reply& out) { out.mutable_retry_later(); }
@@ -103,6 +104,9 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
   if (static_cast<std::size_t>(p.grid_size()) > kMaxTensors) {
     return bad_field("task.grid", "has too many tensors");
   }
+  if (p.max_samples() < 1 || p.max_samples() > kMaxSamples) {
+    return bad_field("task.max_samples", "is not in 1..2^24");
+  }
   if (p.manifest().size() > kMaxManifest) return bad_field("task.manifest", "is too big");
   const auto training = take_training(p);
   if (!training) return training.error();
@@ -118,6 +122,7 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
             p.deadline_ms(),
             *training,
             {},
+            p.max_samples(),
             bytes_of(p.manifest())};
   for (const auto& g : p.grid()) {
     if (g.bits() > kFloatUpdateBits) return bad_field("task.grid.bits", "is out of range");

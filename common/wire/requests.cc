@@ -90,9 +90,16 @@ Result<Request> check(UploadUpdate&& m, std::uint32_t crc) {
 Result<Request> take(const wire::UploadUpdateProto& p) {
   const auto sha256 = digest_of(p.sha256());
   if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
-  return check({p.run(), p.round(), p.version(), *sha256, p.payload_size(), p.offset(),
-                bytes_of(p.data()), bytes_of(p.stats())},
-               p.crc32c());
+  UploadUpdate m;
+  m.run = p.run();
+  m.round = p.round();
+  m.version = p.version();
+  m.sha256 = *sha256;
+  m.payload_size = p.payload_size();
+  m.offset = p.offset();
+  m.data = bytes_of(p.data());
+  m.stats = bytes_of(p.stats());
+  return check(std::move(m), p.crc32c());
 }
 
 // The same for an upload as encode_request() writes it, without Protobuf's copy of the data.
@@ -216,6 +223,12 @@ Digest update_digest(ByteView payload, ByteView stats) {
   hash.update(payload);
   hash.update(stats);
   return std::move(hash).finish();
+}
+
+void check_name(Request& request) {
+  auto* u = std::get_if<UploadUpdate>(&request);
+  if (u == nullptr || u->offset != 0 || !u->last()) return;
+  u->name_checked = update_digest(u->data, u->stats) == u->sha256;
 }
 
 Bytes encode_request(const Request& request) {

@@ -66,7 +66,9 @@ int wait_signal(const sigset_t& set) {
 
 OnRequest hand_to(CoreLoop& core, bool enrolment) {
   return [&core, enrolment](ConnectionId connection, const Peer& peer, Bytes frame) {
-    core.push({enrolment, connection, peer, decode_request(frame)});
+    auto request = decode_request(frame);
+    if (request) check_name(*request);
+    core.push({enrolment, connection, peer, std::move(request)});
   };
 }
 

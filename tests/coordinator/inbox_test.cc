@@ -51,9 +51,12 @@ TEST_CASE("inbox: another update of the client starts anew") {
   REQUIRE(inbox.add(1, chunk(2, 2), 5, 0)->received == 0);
 }
 
-TEST_CASE("inbox: a wrong size is refused") {
+TEST_CASE("inbox: a wrong size or hash is refused") {
   Inbox inbox;
   REQUIRE_FALSE(inbox.add(1, chunk(0, 5), 6, 0));
+  auto bad = chunk(0, 5);
+  bad.data[0] ^= std::byte{1};
+  REQUIRE_FALSE(inbox.add(1, std::move(bad), 5, 0));
 }
 
 TEST_CASE("inbox: when there is no room others wait, until somebody ends or went silent") {

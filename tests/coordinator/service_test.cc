@@ -1,6 +1,7 @@
 #include "coordinator/service.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 
 #include "common/wire/broadcast.h"
@@ -116,7 +117,8 @@ TEST_CASE("service: a repeated upload gets the same answer and counts once, also
   REQUIRE(c->state().params == params);
 }
 
-TEST_CASE("service: updates with a wrong tag, shape or value are refused and change nothing") {
+TEST_CASE(
+    "service: updates with a wrong tag, shape, value or hash are refused and change nothing") {
   auto c = make();
   const ClientId who = c->cohort()[0];
   const Task task = task_of(*c, who);
@@ -129,6 +131,7 @@ TEST_CASE("service: updates with a wrong tag, shape or value are refused and cha
   REQUIRE(refusal_of([](auto& u) { ++u.run; }) == RefusalCode::kWrongRun);
   REQUIRE(refusal_of([](auto& u) { ++u.round; }) == RefusalCode::kWrongRound);
   REQUIRE(refusal_of([](auto& u) { ++u.version; }) == RefusalCode::kWrongVersion);
+  REQUIRE(refusal_of([](auto& u) { u.sha256[0] ^= std::byte{1}; }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refusal_of([](auto& u) {
             u.data.pop_back();
             --u.payload_size;
@@ -224,7 +227,7 @@ TEST_CASE("service: a client whose updates are invalid is quarantined, and not a
   auto c = make();
   const ClientId who = c->cohort()[0];
   UploadUpdate bad = update_for(*c, task_of(*c, who), 0.5F);
-  for (std::size_t i = 0; i < 4; ++i) bad.data[i] = std::byte{0xFF};  // a NaN
+  bad.sha256[0] ^= std::byte{1};
   for (int i = 0; i < 3; ++i) {
     REQUIRE(ask<Refusal>(*c, who, bad).code == RefusalCode::kInvalidUpdate);
   }
@@ -251,4 +254,15 @@ TEST_CASE("service: who did not deliver is not counted on until it is heard of")
   for (const ClientId who : c->cohort()) REQUIRE_FALSE(absent.contains(who));
   (void)c->handle(cohort[2], encode_request(CheckIn{}), 2);
   REQUIRE(c->attendance().absent == std::set<ClientId>{cohort[3]});
+}
+
+TEST_CASE("service: an update whose norm is above round.max_update_norm is refused") {
+  auto config = some_config();
+  config.mutable_round()->set_max_update_norm(1);
+  auto c = make(config);
+  const ClientId who = c->cohort()[0];
+  const Task task = task_of(*c, who);
+  const float most = 1 / std::sqrt(static_cast<float>(c->graph().weight_count));
+  REQUIRE(refused(*c, who, update_for(*c, task, 1.1F * most)) == RefusalCode::kInvalidUpdate);
+  REQUIRE(ask<Ack>(*c, who, update_for(*c, task, 0.9F * most)).complete);
 }
