@@ -68,14 +68,18 @@ std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
   const bool has_work = member != members_.end() && !member->second.accepted;
   if (open_ && !has_work) {
     const std::int64_t passed = now_ms - opened_ms_;
-    // Behind what was expected: as long again as it is late.
-    const std::int64_t left = rules_.expected_ms > passed ? rules_.expected_ms - passed
-                                                          : passed - rules_.expected_ms;
+    // Behind what was expected: as long again as it is late. Ahead: the last round may have been
+    // an exception, and who oversleeps delays the next one, so never longer than it lasted so far.
+    const std::int64_t left = rules_.expected_ms > passed
+                                  ? std::min(rules_.expected_ms - passed, passed)
+                                  : passed - rules_.expected_ms;
     wait = std::min(left, deadline_ms_ - now_ms);
   }
   wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);
-  return static_cast<std::uint32_t>(static_cast<double>(wait) *
-                                    (1 + 0.5 * spread(who, rules_.round)));
+  // Spread over the time that serving all of them takes.
+  return static_cast<std::uint32_t>(
+      static_cast<double>(wait) +
+      0.5 * static_cast<double>(rules_.least_retry_ms) * spread(who, rules_.round));
 }
 
 void Round::meet_deadline(std::int64_t now_ms, std::vector<Action>& actions) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -120,6 +121,7 @@ class Coordinator {
   void open_round(std::int64_t now_ms);
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
+  void substitute(ClientId who);
   void commit(std::int64_t now_ms);
   void fail(std::string why);
   std::uint32_t goal() const;
@@ -154,6 +156,7 @@ class Coordinator {
 
   // Of the open round:
   std::vector<ClientId> cohort_;
+  std::set<ClientId> silent_;  // of the cohort: absent and not replaced yet
   std::unique_ptr<Round> round_;
   std::unique_ptr<Round> previous_;  // still answers uploads that were acknowledged or are late
   UpdateGrid grid_;
