@@ -14,7 +14,15 @@ install(DIRECTORY common coordinator client sim DESTINATION ${header_dir}
 install(DIRECTORY ${PROJECT_BINARY_DIR}/generated/ DESTINATION ${header_dir}
   FILES_MATCHING PATTERN "*.pb.h")
 
-install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/fedqat OPTIONAL)
+install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/fedqat OPTIONAL
+  PATTERN systemd EXCLUDE)
+# systemd looks below /usr/lib and /usr/local/lib, never in a folder of the architecture.
+foreach(unit fedqat-coordinator fedqat-client)
+  configure_file(configs/systemd/${unit}.service.in ${PROJECT_BINARY_DIR}/systemd/${unit}.service
+    @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit}.service DESTINATION lib/systemd/system)
+endforeach()
+install(FILES configs/systemd/fedqat.sysusers DESTINATION lib/sysusers.d RENAME fedqat.conf)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(cmake/fedqatConfig.cmake.in
