@@ -77,9 +77,9 @@ std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
   }
   wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);
   // Spread over the time that serving all of them takes.
-  return static_cast<std::uint32_t>(
-      static_cast<double>(wait) +
-      0.5 * static_cast<double>(rules_.least_retry_ms) * spread(who, rules_.round));
+  return static_cast<std::uint32_t>(static_cast<double>(wait) +
+                                    0.5 * static_cast<double>(rules_.least_retry_ms) *
+                                        spread(who, rules_.round));
 }
 
 void Round::meet_deadline(std::int64_t now_ms, std::vector<Action>& actions) {
