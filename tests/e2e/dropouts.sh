@@ -7,9 +7,9 @@ here=$(dirname "$0")
 # shellcheck source=tests/e2e/common.sh
 source "$here/common.sh"
 config=configs/quickstart.toml
-rounds=30 deadline_ms=2000
+rounds=40 deadline_ms=2000
 keys=(--set run.rounds="$rounds" --set round.clients=5 --set round.over_selection=1.6
-  --set round.quorum=0.4 --set round.deadline_s="$((deadline_ms / 1000))" --set client.epochs=4)
+  --set round.quorum=0.4 --set round.deadline_s="$((deadline_ms / 1000))" --set client.epochs=2)
 # shellcheck source=tests/e2e/federation.sh
 source "$here/federation.sh"
 
