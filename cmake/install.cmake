@@ -14,7 +14,20 @@ install(DIRECTORY common coordinator client sim DESTINATION ${header_dir}
 install(DIRECTORY ${PROJECT_BINARY_DIR}/generated/ DESTINATION ${header_dir}
   FILES_MATCHING PATTERN "*.pb.h")
 
-install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/fedqat OPTIONAL)
+install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/fedqat OPTIONAL
+  PATTERN systemd EXCLUDE)
+# systemd looks below /usr/lib and /usr/local/lib, never in a folder of the architecture. The units
+# name the programs by the prefix, which `cmake --install --prefix` may change.
+set(FEDQAT_BINDIR ${CMAKE_INSTALL_FULL_BINDIR})
+foreach(unit fedqat-coordinator fedqat-client)
+  set(template ${PROJECT_SOURCE_DIR}/configs/systemd/${unit}.service.in)
+  set(file ${PROJECT_BINARY_DIR}/systemd/${unit}.service)
+  configure_file(${template} ${file} @ONLY)
+  install(CODE "set(FEDQAT_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(\"${template}\" \"${file}\" @ONLY)")
+  install(FILES ${file} DESTINATION lib/systemd/system)
+endforeach()
+install(FILES configs/systemd/fedqat.sysusers DESTINATION lib/sysusers.d RENAME fedqat.conf)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(cmake/fedqatConfig.cmake.in

@@ -68,16 +68,26 @@ std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
   const bool has_work = member != members_.end() && !member->second.accepted;
   if (open_ && !has_work) {
     const std::int64_t passed = now_ms - opened_ms_;
+<<<<<<< HEAD
     // A quarter of what is left, or of what it is late by: who waits too long holds up the next
     // round, whose length is then expected of the one after it.
     const std::int64_t left =
         (rules_.expected_ms > passed ? rules_.expected_ms - passed : passed - rules_.expected_ms) /
         4;
+=======
+    // Behind what was expected: as long again as it is late. Ahead: the last round may have been
+    // an exception, and who oversleeps delays the next one, so never longer than it lasted so far.
+    const std::int64_t left = rules_.expected_ms > passed
+                                  ? std::min(rules_.expected_ms - passed, passed)
+                                  : passed - rules_.expected_ms;
+>>>>>>> ops
     wait = std::min(left, deadline_ms_ - now_ms);
   }
   wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);
-  return static_cast<std::uint32_t>(static_cast<double>(wait) *
-                                    (1 + 0.5 * spread(who, rules_.round)));
+  // Spread over the time that serving all of them takes.
+  return static_cast<std::uint32_t>(static_cast<double>(wait) +
+                                    0.5 * static_cast<double>(rules_.least_retry_ms) *
+                                        spread(who, rules_.round));
 }
 
 void Round::meet_deadline(std::int64_t now_ms, std::vector<Action>& actions) {

@@ -64,6 +64,7 @@ void Coordinator::release(ClientId who) {
 Reply Coordinator::handle(ClientId who, Request&& request, std::int64_t now_ms) {
   tick(now_ms);
   state_.attendance.absent.erase(who);
+  silent_.erase(who);
   if (const auto* r = std::get_if<CheckIn>(&request)) return answer(who, *r, now_ms);
   if (const auto* r = std::get_if<FetchNetwork>(&request)) return answer(*r);
   if (const auto* r = std::get_if<FetchModel>(&request)) return answer(*r);
@@ -103,6 +104,7 @@ Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now
   if (state_.attendance.barred.contains(who)) {
     return {kLongMs, Refusal{RefusalCode::kQuarantined, refusal_text(RefusalCode::kQuarantined)}};
   }
+  substitute(who);
   const auto actions = round_->step(CheckedIn{who}, now_ms);
   if (const auto* give = std::get_if<GiveTask>(&actions.back())) {
     return {0, task_for(who, give->deadline_ms)};

@@ -232,6 +232,19 @@ void Coordinator::extend() {
   cohort_ = choose_cohort(config_.run().seed(), round_->rules().round, attendance,
                           cohort_size(round_->attempt()));
   round_->invite(cohort_);
+  silent_.clear();
+  for (const ClientId who : cohort_) {
+    if (state_.attendance.absent.contains(who)) silent_.insert(who);
+  }
+}
+
+// A client that was not chosen takes the place of one that is still absent, so that a round does
+// not wait for the dead while others have come back.
+void Coordinator::substitute(ClientId who) {
+  if (silent_.empty() || !round_->open() || round_->is_invited(who)) return;
+  silent_.erase(silent_.begin());
+  cohort_.push_back(who);
+  round_->invite({&who, 1});
 }
 
 // A restarted coordinator is told of barred and new clients only after it has gone on with a later

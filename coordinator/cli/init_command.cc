@@ -22,7 +22,7 @@ int init_command(const InitOptions& options) {
       "made %s: authority %s, valid 10 years, its key and others readable by you alone\n"
       "keep a copy of ca.key where only you can read it: without it no device can be added\n"
       "next:\n"
-      "  fedqat-coordinator enroll --state %s --server %s DEVICE\n"
+      "  fedqat-coordinator enroll --state %s --server %s:7444 DEVICE\n"
       "  fedqat-coordinator serve --state %s CONFIG\n",
       dir, print.c_str(), dir, options.names.front().c_str(), dir);
   return kExitOk;

@@ -1,5 +1,6 @@
 #include "coordinator/round.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -149,6 +150,7 @@ TEST_CASE("round: after the goal everybody else is late") {
         {5, CheckedIn{4}, "later"}});
 }
 
+<<<<<<< HEAD
 TEST_CASE("round: windows are short beside the round, spread, and never below the least") {
   RoundRules rules = kRules;
   rules.length_ms = 100000;
@@ -166,4 +168,20 @@ TEST_CASE("round: windows are short beside the round, spread, and never below th
   // Who has something to do is not kept waiting.
   REQUIRE(round.retry_ms(2, 10) <= 30);
   REQUIRE(round.retry_ms(1, 10) != round.retry_ms(77, 10));
+=======
+TEST_CASE("round: one long round before it does not make clients oversleep") {
+  RoundRules rules = kRules;
+  rules.length_ms = 60000;
+  rules.expected_ms = 10000;
+  rules.least_retry_ms = 20;
+  const Round round(rules, kCohort, 0);
+  constexpr ClientId kUninvited = 9;
+  for (const std::int64_t passed : {0, 30, 100, 4000, 9000, 9990, 30000}) {
+    CAPTURE(passed);
+    const std::int64_t wait = round.retry_ms(kUninvited, passed);
+    REQUIRE(wait >= 20);
+    REQUIRE(wait <= std::max<std::int64_t>(passed, 20) + 10);
+    if (passed < 9980) REQUIRE(passed + wait <= 10010);
+  }
+>>>>>>> ops
 }

@@ -1,5 +1,6 @@
 #include "coordinator/service.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <set>
@@ -256,6 +257,7 @@ TEST_CASE("service: who did not deliver is not counted on until it is heard of")
   REQUIRE(c->attendance().absent == std::set<ClientId>{cohort[3]});
 }
 
+<<<<<<< HEAD
 TEST_CASE("service: an update whose norm is above round.max_update_norm is refused") {
   auto config = some_config();
   config.mutable_round()->set_max_update_norm(1);
@@ -265,4 +267,35 @@ TEST_CASE("service: an update whose norm is above round.max_update_norm is refus
   const float most = 1 / std::sqrt(static_cast<float>(c->graph().weight_count));
   REQUIRE(refused(*c, who, update_for(*c, task, 1.1F * most)) == RefusalCode::kInvalidUpdate);
   REQUIRE(ask<Ack>(*c, who, update_for(*c, task, 0.9F * most)).complete);
+=======
+TEST_CASE("service: who comes back takes the place of a client that is still absent") {
+  auto config = some_config();
+  config.mutable_run()->set_rounds(5);
+  config.mutable_round()->set_over_selection(2);
+  auto made = try_make(config, 5);
+  REQUIRE(made);
+  Coordinator& c = **made;
+  const std::vector<ClientId> first(c.cohort().begin(), c.cohort().end());
+  REQUIRE(first.size() == 4);
+  for (const ClientId who : {first[0], first[1]}) {
+    ask<Ack>(c, who, update_for(c, task_of(c, who), 0.01F));
+  }
+  // Of the four of the next round one is absent.
+  const std::set<ClientId> absent = c.attendance().absent;
+  REQUIRE(absent == std::set<ClientId>{first[2], first[3]});
+  const std::vector<ClientId> second(c.cohort().begin(), c.cohort().end());
+  const auto chosen = [&](ClientId who) {
+    return std::find(second.begin(), second.end(), who) != second.end();
+  };
+  const ClientId dead = chosen(first[2]) ? first[2] : first[3];
+  const ClientId back = chosen(first[2]) ? first[3] : first[2];
+  REQUIRE(chosen(dead));
+  REQUIRE_FALSE(chosen(back));
+  REQUIRE(ask<Task>(c, back, CheckIn{}).round == 2);
+  REQUIRE(c.cohort().size() == 5);
+  // It was invited too, so its work still counts.
+  REQUIRE(ask<Ack>(c, dead, update_for(c, task_of(c, dead), 0.01F)).complete);
+  REQUIRE(ask<Ack>(c, back, update_for(c, task_of(c, back), 0.01F)).complete);
+  REQUIRE(c.rounds_done() == 2);
+>>>>>>> ops
 }
