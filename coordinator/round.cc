@@ -68,19 +68,12 @@ std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
   const bool has_work = member != members_.end() && !member->second.accepted;
   if (open_ && !has_work) {
     const std::int64_t passed = now_ms - opened_ms_;
-<<<<<<< HEAD
-    // A quarter of what is left, or of what it is late by: who waits too long holds up the next
-    // round, whose length is then expected of the one after it.
-    const std::int64_t left =
-        (rules_.expected_ms > passed ? rules_.expected_ms - passed : passed - rules_.expected_ms) /
-        4;
-=======
-    // Behind what was expected: as long again as it is late. Ahead: the last round may have been
-    // an exception, and who oversleeps delays the next one, so never longer than it lasted so far.
+    // A quarter of what is left, or of what it is late by: who oversleeps holds up the next round,
+    // whose length is then expected of the one after it. The last round may also have been an
+    // exception, so never longer than this one lasted so far.
     const std::int64_t left = rules_.expected_ms > passed
-                                  ? std::min(rules_.expected_ms - passed, passed)
-                                  : passed - rules_.expected_ms;
->>>>>>> ops
+                                  ? std::min((rules_.expected_ms - passed) / 4, passed)
+                                  : (passed - rules_.expected_ms) / 4;
     wait = std::min(left, deadline_ms_ - now_ms);
   }
   wait = std::clamp(wait, rules_.least_retry_ms, kMaxRetryMs);

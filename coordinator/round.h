@@ -93,12 +93,8 @@ class Round {
   std::uint32_t attempt() const { return attempt_; }  // from 1
   std::uint32_t accepted() const { return accepted_; }
   std::uint32_t tasked() const { return tasked_; }  // clients that were given the task
-<<<<<<< HEAD
   std::vector<ClientId> missing() const;            // invited, without an accepted update
-=======
-  std::vector<ClientId> missing() const;              // invited, without an accepted update
   bool is_invited(ClientId who) const { return members_.contains(who); }
->>>>>>> ops
   std::uint32_t invited() const { return static_cast<std::uint32_t>(members_.size()); }
 
  private:

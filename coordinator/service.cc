@@ -207,6 +207,8 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
     return refuse_update(who, event.round, RefusalCode::kQuarantined);
   }
   const bool to_previous = previous_ != nullptr && request.round == previous_->rules().round;
+  // A substitute from before a restart, of whom only the device itself knows.
+  if (had_silent_ && !to_previous && round_->open()) round_->invite({&who, 1});
   const Action verdict = (to_previous ? *previous_ : *round_).judge(event);
   if (std::holds_alternative<AckAgain>(verdict)) return ack(request.payload_size, true);
   if (const auto* no = std::get_if<Refuse>(&verdict)) {

@@ -121,11 +121,8 @@ class Coordinator {
   void open_round(std::int64_t now_ms);
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
-<<<<<<< HEAD
   void extend_again();
-=======
   void substitute(ClientId who);
->>>>>>> ops
   void commit(std::int64_t now_ms);
   void fail(std::string why);
   std::uint32_t goal() const;
@@ -161,11 +158,9 @@ class Coordinator {
 
   // Of the open round:
   std::vector<ClientId> cohort_;
-<<<<<<< HEAD
   std::set<ClientId> absent_at_opening_;
-=======
   std::set<ClientId> silent_;  // of the cohort: absent and not replaced yet
->>>>>>> ops
+  bool had_silent_ = false;    // when they were chosen
   std::unique_ptr<Round> round_;
   std::unique_ptr<Round> previous_;  // still answers uploads that were acknowledged or are late
   UpdateGrid grid_;

@@ -207,6 +207,7 @@ RoundRules Coordinator::rules() const {
 
 void Coordinator::open_round(std::int64_t now_ms) {
   round_ = std::make_unique<Round>(rules(), std::span<const ClientId>{}, now_ms);
+  had_silent_ = false;
   absent_at_opening_ = state_.attendance.absent;
   extend();
   const std::uint32_t number = round_->rules().round;
@@ -236,6 +237,7 @@ void Coordinator::extend() {
   for (const ClientId who : cohort_) {
     if (state_.attendance.absent.contains(who)) silent_.insert(who);
   }
+  had_silent_ = had_silent_ || !silent_.empty();
 }
 
 // A client that was not chosen takes the place of one that is still absent, so that a round does

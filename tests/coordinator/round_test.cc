@@ -150,7 +150,6 @@ TEST_CASE("round: after the goal everybody else is late") {
         {5, CheckedIn{4}, "later"}});
 }
 
-<<<<<<< HEAD
 TEST_CASE("round: windows are short beside the round, spread, and never below the least") {
   RoundRules rules = kRules;
   rules.length_ms = 100000;
@@ -168,7 +167,8 @@ TEST_CASE("round: windows are short beside the round, spread, and never below th
   // Who has something to do is not kept waiting.
   REQUIRE(round.retry_ms(2, 10) <= 30);
   REQUIRE(round.retry_ms(1, 10) != round.retry_ms(77, 10));
-=======
+}
+
 TEST_CASE("round: one long round before it does not make clients oversleep") {
   RoundRules rules = kRules;
   rules.length_ms = 60000;
@@ -183,5 +183,4 @@ TEST_CASE("round: one long round before it does not make clients oversleep") {
     REQUIRE(wait <= std::max<std::int64_t>(passed, 20) + 10);
     if (passed < 9980) REQUIRE(passed + wait <= 10010);
   }
->>>>>>> ops
 }

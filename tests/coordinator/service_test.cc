@@ -257,7 +257,6 @@ TEST_CASE("service: who did not deliver is not counted on until it is heard of")
   REQUIRE(c->attendance().absent == std::set<ClientId>{cohort[3]});
 }
 
-<<<<<<< HEAD
 TEST_CASE("service: an update whose norm is above round.max_update_norm is refused") {
   auto config = some_config();
   config.mutable_round()->set_max_update_norm(1);
@@ -267,7 +266,8 @@ TEST_CASE("service: an update whose norm is above round.max_update_norm is refus
   const float most = 1 / std::sqrt(static_cast<float>(c->graph().weight_count));
   REQUIRE(refused(*c, who, update_for(*c, task, 1.1F * most)) == RefusalCode::kInvalidUpdate);
   REQUIRE(ask<Ack>(*c, who, update_for(*c, task, 0.9F * most)).complete);
-=======
+}
+
 TEST_CASE("service: who comes back takes the place of a client that is still absent") {
   auto config = some_config();
   config.mutable_run()->set_rounds(5);
@@ -297,5 +297,4 @@ TEST_CASE("service: who comes back takes the place of a client that is still abs
   REQUIRE(ask<Ack>(c, dead, update_for(c, task_of(c, dead), 0.01F)).complete);
   REQUIRE(ask<Ack>(c, back, update_for(c, task_of(c, back), 0.01F)).complete);
   REQUIRE(c.rounds_done() == 2);
->>>>>>> ops
 }
