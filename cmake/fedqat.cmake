@@ -3,6 +3,8 @@
 # fedqat_isa(<lib> <isa> <flags> <src>...)         -- sources of one instruction set
 # fedqat_tests(<folder> SRCS ... DEPS ... LABELS ...)
 #     -- one executable for tests/<folder>, one CTest entry for each source
+# fedqat_label(<target> <label>...)
+#     -- tests_<label> builds all programs that tests of this label need, and nothing else
 include_guard()
 
 find_program(CCACHE ccache)
@@ -52,6 +54,15 @@ function(fedqat_isa lib isa flags)
   endif()
 endfunction()
 
+function(fedqat_label target)
+  foreach(label IN LISTS ARGN)
+    if(NOT TARGET tests_${label})
+      add_custom_target(tests_${label})
+    endif()
+    add_dependencies(tests_${label} ${target})
+  endforeach()
+endfunction()
+
 function(fedqat_tests folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS;LABELS")
   string(REPLACE "/" "_" target test_${folder})
@@ -59,6 +70,7 @@ function(fedqat_tests folder)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${arg_DEPS} fedqat_options fedqat_test_main)
   target_precompile_headers(${target} REUSE_FROM fedqat_test_pch)
+  fedqat_label(${target} ${arg_LABELS})
   foreach(source IN LISTS arg_SRCS)
     get_filename_component(name ${source} NAME_WE)
     set(test ${folder}/${name})
