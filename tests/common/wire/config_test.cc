@@ -37,6 +37,7 @@ std::string refusal(const std::string& toml, const std::vector<std::string>& set
 std::vector<std::filesystem::path> config_files() {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(kRoot / "configs")) {
+    if (entry.path().extension() != ".toml") continue;
     files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
