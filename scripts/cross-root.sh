@@ -8,7 +8,7 @@
 # The compilers and qemu come from scripts/install-deps.sh --cross.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-packages="libssl-dev libprotobuf-dev zlib1g-dev libsqlite3-dev libtomlplusplus-dev libstdc++6"
+packages="libssl-dev libprotobuf-dev zlib1g-dev libsqlite3-dev libcpp-httplib-dev libtomlplusplus-dev libstdc++6"
 case ${1:-} in
   aarch64) arch=arm64 ;;
   armhf) arch=armhf ;;
