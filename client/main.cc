@@ -1,11 +1,7 @@
 // fedqat-client: trains on a device's own data for a coordinator.
-#include <cstdio>
-#include <exception>
-
 #include "client/cli/commands.h"
-#include "common/base/isa.h"
 #include "common/cli/command_line.h"
-#include "common/cli/exit_code.h"
+#include "common/cli/program.h"
 
 namespace fedqat {
 namespace {
@@ -36,112 +32,103 @@ void add_state(CLI::App& command, std::filesystem::path& state) {
 }
 
 void add_optional_input(CLI::App& command, InputOptions& input) {
-  add_input(command, input);
-  command.get_option("config")->required(false)->check(not_empty);
+  add_config(command, input)->check(not_empty);
+  add_input_changes(command, input);
 }
 
-// --config instead of a place of its own.
-void add_config_option(CLI::App& command, InputOptions& input) {
-  add_input(command, input);
-  command.remove_option(command.get_option("config"));
-  command.add_option("--config", input.config, "TOML file, for [data]")
-      ->type_name("CONFIG")
-      ->check(not_empty);
-}
-
-int parse_and_run(int argc, char** argv) {
-  CLI::App app("Trains a quantized network on this device's data, for a coordinator.",
-               "fedqat-client");
-  app.footer(kFooter);
-  app.set_version_flag("--version", "fedqat-client " FEDQAT_VERSION);
-  app.require_subcommand(1);
-  int code = kExitOk;
-  const auto fs = make_posix_fs();
-
-  EnrollOptions enroll;
-  CLI::App* command = app.add_subcommand("enroll", "Gets this device its certificate, once");
-  add_state(*command, enroll.state);
-  command->add_option("--server", enroll.server, "The coordinator's enrolment port")
+void add_enroll(Program& program) {
+  auto [command, enroll] = program.add<EnrollOptions>(
+      "enroll", "Gets this device its certificate, once", enroll_command);
+  add_state(command, enroll.state);
+  command.add_option("--server", enroll.server, "The coordinator's enrolment port")
       ->type_name("HOST:PORT")
       ->required();
-  command->add_option("--token", enroll.token, "From its operator; a secret; - reads it from stdin")
+  command.add_option("--token", enroll.token, "From its operator; a secret; - reads it from stdin")
       ->type_name("TOKEN")
       ->required();
-  command->add_option("--name", enroll.name, "Name in its certificate, if not the host's")
+  command.add_option("--name", enroll.name, "Name in its certificate, if not the host's")
       ->type_name("NAME")
       ->check(not_empty);
   command
-      ->add_option("--port", enroll.port,
-                   "Port for devices as seen from here, where it is not what the coordinator says")
+      .add_option("--port", enroll.port,
+                  "Port for devices as seen from here, where it is not what the coordinator says")
       ->type_name("N")
       ->check(CLI::Range(1, 65535));
-  command->footer(
+  command.footer(
       "The key is made here and never leaves this device. An interrupted enrolment is repeated "
       "with the same token.\nExamples:\n"
       "  fedqat-client enroll --server fl.example.org:7444 --token fq1....\n"
       "  fedqat-client enroll --server 10.0.0.5:7444 --name fl.example.org --token - <token.txt");
-  command->callback([&] { code = enroll_command(enroll, *fs); });
+}
 
-  RunOptions run;
-  command = app.add_subcommand("run", "Trains and sends updates until the run is finished");
-  add_state(*command, run.state);
-  add_optional_input(*command, run.input);
-  command->add_flag("--shard", run.shard,
-                    "Trains on what [partition] gives to this device's number; for demonstrations");
-  command->add_flag("--once", run.once, "Ends after one update that counts");
-  command->add_flag("--quiet", run.quiet, "Prints errors and the last line only");
-  command->footer(
+void add_run(Program& program) {
+  auto [command, run] = program.add<RunOptions>(
+      "run", "Trains and sends updates until the run is finished", run_command);
+  add_state(command, run.state);
+  add_optional_input(command, run.input);
+  command.add_flag("--shard", run.shard,
+                   "Trains on what [partition] gives to this device's number; for demonstrations");
+  command.add_flag("--once", run.once, "Ends after one update that counts");
+  command.add_flag("--quiet", run.quiet, "Prints errors and the last line only");
+  command.footer(
       "Without CONFIG the network comes from the coordinator, and [data] and [duty] are as --set "
       "says.\nSIGTERM and Ctrl-C stop it within seconds; the next `run` goes on there. A second "
       "one ends it at once.\nExamples:\n"
       "  fedqat-client run --data /srv/images --set data.name=idx\n"
       "  fedqat-client run configs/quickstart.toml --shard --once");
-  command->callback([&] { code = run_command(run, *fs); });
+}
 
-  EvalOptions eval;
-  command = app.add_subcommand("eval", "Accuracy and loss of a model.fedqat on the test set");
-  command->add_option("model", eval.model, "The model")
+void add_eval(Program& program) {
+  auto [command, eval] = program.add<EvalOptions>(
+      "eval", "Accuracy and loss of a model.fedqat on the test set", eval_command);
+  command.add_option("model", eval.model, "The model")
       ->type_name("MODEL")
       ->required()
       ->check(not_empty);
-  add_config_option(*command, eval.input);
-  command->add_flag("--json", eval.json, "Prints JSON");
-  command->footer(
+  add_input_changes(command, eval.input);
+  command.add_option("--config", eval.input.config, "TOML file, for [data]")
+      ->type_name("CONFIG")
+      ->check(not_empty);
+  add_json(command, eval.json);
+  command.footer(
       "Examples:\n  fedqat-client eval model.fedqat --config configs/quickstart.toml\n"
       "  fedqat-client eval model.fedqat --set data.name=mnist --data /srv/mnist");
-  command->callback([&] { code = eval_command(eval, *fs); });
+}
 
-  BenchOptions bench;
-  command = app.add_subcommand("bench", "How fast this device trains and runs a network");
-  add_optional_input(*command, bench.input);
-  command->add_flag("--synthetic", bench.synthetic, "Takes noise where the data are not there");
-  command->add_flag("--json", bench.json, "Prints JSON");
-  command->footer("Examples:\n  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
-  command->callback([&] { code = bench_command(bench, *fs); });
+void add_bench(Program& program) {
+  auto [command, bench] = program.add<BenchOptions>(
+      "bench", "How fast this device trains and runs a network", bench_command);
+  add_optional_input(command, bench.input);
+  command.add_flag("--synthetic", bench.synthetic, "Takes noise where the data are not there");
+  add_json(command, bench.json);
+  command.footer("Examples:\n  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
+}
 
-  DoctorOptions doctor;
-  command = app.add_subcommand("doctor", "Looks for what would keep this device from working");
-  add_state(*command, doctor.state);
-  add_optional_input(*command, doctor.input);
-  command->add_flag("--json", doctor.json, "Prints JSON");
-  command->footer(
+void add_doctor(Program& program) {
+  auto [command, doctor] = program.add<DoctorOptions>(
+      "doctor", "Looks for what would keep this device from working", doctor_command);
+  add_state(command, doctor.state);
+  add_optional_input(command, doctor.input);
+  add_json(command, doctor.json);
+  command.footer(
       "Exit code 1 if anything fails.\nExamples:\n  fedqat-client doctor\n"
       "  fedqat-client doctor configs/quickstart.toml --json");
-  command->callback([&] { code = doctor_command(doctor, *fs); });
+}
 
-  if (auto r = check_isa_env(); !r) return complain(r.error());
-  const int parsed = parse_command_line(app, argc, argv);
-  return parsed == kExitOk ? code : parsed;
+void add_commands(Program& program) {
+  add_enroll(program);
+  add_run(program);
+  add_eval(program);
+  add_bench(program);
+  add_doctor(program);
 }
 
 }  // namespace
 }  // namespace fedqat
 
 int main(int argc, char** argv) {
-  try {
-    return fedqat::end_output(fedqat::parse_and_run(argc, argv));
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "fedqat-client: %s\n", e.what());
-    return fedqat::kExitFailed;
-  }
+  return fedqat::run_program(
+      {"fedqat-client", "Trains a quantized network on this device's data, for a coordinator.",
+       fedqat::kFooter},
+      fedqat::add_commands, argc, argv);
 }

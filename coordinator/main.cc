@@ -1,10 +1,6 @@
 // fedqat-coordinator: serves a federation to devices.
-#include <cstdio>
-#include <exception>
-
-#include "common/base/isa.h"
 #include "common/cli/command_line.h"
-#include "common/cli/exit_code.h"
+#include "common/cli/program.h"
 #include "coordinator/cli/commands.h"
 
 namespace fedqat {
@@ -25,12 +21,16 @@ Environment:
   FEDQAT_DATA  folder of data sets    FEDQAT_ISA  scalar, avx2 or avx512vnni at most
 )";
 
-void add_state(CLI::App& command, StateOption& state) {
+void add_state_dir(CLI::App& command, StateOption& state) {
   command.add_option("--state", state.dir, "The coordinator's folder")
       ->type_name("DIR")
       ->required()
       ->check(not_empty);
-  command.add_flag("--json", state.json, "Prints JSON");
+}
+
+void add_state(CLI::App& command, StateOption& state) {
+  add_state_dir(command, state);
+  add_json(command, state.json);
 }
 
 void add_run_option(CLI::App& command, RunOption& run) {
@@ -40,126 +40,126 @@ void add_run_option(CLI::App& command, RunOption& run) {
       ->check(not_empty);
 }
 
-int parse_and_run(int argc, char** argv) {
-  CLI::App app("Coordinates devices that train one quantized network together.",
-               "fedqat-coordinator");
-  app.footer(kFooter);
-  app.set_version_flag("--version", "fedqat-coordinator " FEDQAT_VERSION);
-  app.require_subcommand(1);
-  int code = kExitOk;
-  const auto fs = make_posix_fs();
-
-  InitOptions init;
-  CLI::App* command = app.add_subcommand("init", "Makes the state folder: authority, keys");
-  add_state(*command, init.state);
+void add_init(Program& program) {
+  auto [command, init] =
+      program.add<InitOptions>("init", "Makes the state folder: authority, keys", init_command);
+  add_state(command, init.state);
   command
-      ->add_option("--name", init.names,
-                   "Host name or address under which devices reach this server; may be repeated")
+      .add_option("--name", init.names,
+                  "Host name or address under which devices reach this server; may be repeated")
       ->type_name("NAME")
       ->required()
       ->check(not_empty);
-  command->add_option("--authority", init.name, "Name of the certificate authority")
+  command.add_option("--authority", init.name, "Name of the certificate authority")
       ->type_name("TEXT")
       ->capture_default_str();
-  command->footer(
+  command.footer(
       "Examples:\n  fedqat-coordinator init --state state --name fl.example.org --name 10.0.0.5");
-  command->callback([&] { code = init_command(init); });
+}
 
-  ServeCommandOptions serve;
-  command = app.add_subcommand("serve", "Runs the federation of a config; goes on where it was");
-  command->add_option("--state", serve.state.dir, "The coordinator's folder")
-      ->type_name("DIR")
-      ->required()
-      ->check(not_empty);
-  add_input(*command, serve.input);
-  command->add_flag("--exit-when-done", serve.exit_when_done, "Ends soon after the last round");
-  command->footer(
+void add_serve(Program& program) {
+  auto [command, serve] = program.add<ServeCommandOptions>(
+      "serve", "Runs the federation of a config; goes on where it was", serve_command);
+  add_state_dir(command, serve.state);
+  add_input(command, serve.input);
+  command.add_flag("--exit-when-done", serve.exit_when_done, "Ends soon after the last round");
+  command.footer(
       "SIGTERM ends it within 10 s, in the middle of a round if need be; the next start goes on "
       "there.\nSIGHUP reads certificates and config again.\nExamples:\n"
       "  fedqat-coordinator serve --state state configs/quickstart.toml\n"
       "  fedqat-coordinator serve --state state my.toml --set deploy.port=8443");
-  command->callback([&] { code = serve_command(serve, *fs); });
+}
 
-  EnrollOptions enroll;
-  command = app.add_subcommand("enroll", "Makes tokens with which devices get a certificate");
-  add_state(*command, enroll.state);
-  command->add_option("device", enroll.devices, "Names of devices")
-      ->type_name("DEVICE")
-      ->required();
+void add_enroll(Program& program) {
+  auto [command, enroll] = program.add<EnrollOptions>(
+      "enroll", "Makes tokens with which devices get a certificate", enroll_command);
+  add_state(command, enroll.state);
+  command.add_option("device", enroll.devices, "Names of devices")->type_name("DEVICE")->required();
   command
-      ->add_option("--server", enroll.server,
-                   "HOST:PORT of the enrolment port, as devices reach it")
+      .add_option("--server", enroll.server, "HOST:PORT of the enrolment port, as devices reach it")
       ->type_name("HOST:PORT")
       ->required();
-  command->add_option("--hours", enroll.hours, "How long a token is good")
+  command.add_option("--hours", enroll.hours, "How long a token is good")
       ->type_name("N")
       ->check(CLI::Range(0.01, 8760.0))
       ->capture_default_str();
-  command->footer(
+  command.footer(
       "Examples:\n  fedqat-coordinator enroll --state state --server fl.example.org:7444 "
       "sensor-17 sensor-18");
-  command->callback([&] { code = enroll_command(enroll); });
+}
 
-  DevicesOptions devices;
-  command = app.add_subcommand("devices", "Lists devices, or releases one from quarantine");
-  add_state(*command, devices.state);
-  command->add_option("--release", devices.release, "Takes this device out of quarantine")
+void add_devices(Program& program) {
+  auto [command, devices] = program.add<DevicesOptions>(
+      "devices", "Lists devices, or releases one from quarantine", devices_command);
+  add_state(command, devices.state);
+  command.add_option("--release", devices.release, "Takes this device out of quarantine")
       ->type_name("DEVICE")
       ->check(not_empty);
-  command->callback([&] { code = devices_command(devices); });
+}
 
-  RevokeOptions revoke;
-  command = app.add_subcommand("revoke", "Shuts a device out for good");
-  add_state(*command, revoke.state);
-  command->add_option("device", revoke.device, "Its name")->type_name("DEVICE")->required();
-  command->add_option("--reason", revoke.reason, "For the audit log")->type_name("TEXT");
-  command->callback([&] { code = revoke_command(revoke); });
+void add_revoke(Program& program) {
+  auto [command, revoke] =
+      program.add<RevokeOptions>("revoke", "Shuts a device out for good", revoke_command);
+  add_state(command, revoke.state);
+  command.add_option("device", revoke.device, "Its name")->type_name("DEVICE")->required();
+  command.add_option("--reason", revoke.reason, "For the audit log")->type_name("TEXT");
+}
 
-  StateOption runs;
-  command = app.add_subcommand("runs", "Lists the runs of a state folder");
-  add_state(*command, runs);
-  command->callback([&] { code = runs_command(runs, *fs); });
+void add_runs(Program& program) {
+  auto [command, runs] =
+      program.add<StateOption>("runs", "Lists the runs of a state folder", runs_command);
+  add_state(command, runs);
+}
 
-  RunOption status;
-  command = app.add_subcommand("status", "Shows how far a run is");
-  add_run_option(*command, status);
-  command->callback([&] { code = status_command(status, *fs); });
+void add_status(Program& program) {
+  auto [command, status] =
+      program.add<RunOption>("status", "Shows how far a run is", status_command);
+  add_run_option(command, status);
+}
 
-  RunOption exported;
-  command = app.add_subcommand("export", "Writes a run's model as it would be deployed");
-  add_run_option(*command, exported);
-  command->add_option("--out", exported.out, "File to write")
+void add_export(Program& program) {
+  auto [command, exported] = program.add<RunOption>(
+      "export", "Writes a run's model as it would be deployed", export_command);
+  add_run_option(command, exported);
+  command.add_option("--out", exported.out, "File to write")
       ->type_name("FILE")
       ->required()
       ->check(not_empty);
-  command->callback([&] { code = export_command(exported, *fs); });
+}
 
-  InspectOptions inspect;
-  command = app.add_subcommand("inspect", "Checks a model.fedqat and shows what is in it");
-  command->add_option("file", inspect.file, "The model")->type_name("FILE")->required();
-  command->add_flag("--json", inspect.json, "Prints JSON");
-  command->callback([&] { code = inspect_command(inspect, *fs); });
+void add_inspect(Program& program) {
+  auto [command, inspect] = program.add<InspectOptions>(
+      "inspect", "Checks a model.fedqat and shows what is in it", inspect_command);
+  command.add_option("file", inspect.file, "The model")->type_name("FILE")->required();
+  add_json(command, inspect.json);
+}
 
-  CLI::App* audit = app.add_subcommand("audit", "The log of who did what");
-  audit->require_subcommand(1);
-  StateOption verify;
-  command = audit->add_subcommand("verify", "Proves that no line was changed or removed");
-  add_state(*command, verify);
-  command->callback([&] { code = audit_verify_command(verify); });
+void add_audit(Program& program) {
+  CLI::App& audit = program.add_group("audit", "The log of who did what");
+  auto [command, verify] = program.add_to<StateOption>(
+      audit, "verify", "Proves that no line was changed or removed", audit_verify_command);
+  add_state(command, verify);
+}
 
-  if (auto r = check_isa_env(); !r) return complain(r.error());
-  const int parsed = parse_command_line(app, argc, argv);
-  return parsed == kExitOk ? code : parsed;
+void add_commands(Program& program) {
+  add_init(program);
+  add_serve(program);
+  add_enroll(program);
+  add_devices(program);
+  add_revoke(program);
+  add_runs(program);
+  add_status(program);
+  add_export(program);
+  add_inspect(program);
+  add_audit(program);
 }
 
 }  // namespace
 }  // namespace fedqat
 
 int main(int argc, char** argv) {
-  try {
-    return fedqat::end_output(fedqat::parse_and_run(argc, argv));
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "fedqat-coordinator: %s\n", e.what());
-    return fedqat::kExitFailed;
-  }
+  return fedqat::run_program(
+      {"fedqat-coordinator", "Coordinates devices that train one quantized network together.",
+       fedqat::kFooter},
+      fedqat::add_commands, argc, argv);
 }

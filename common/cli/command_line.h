@@ -1,4 +1,4 @@
-// What the three programs' command lines have in common, around CLI11.
+// Options and checks that the three programs' command lines have in common, around CLI11.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -16,14 +16,12 @@ std::function<std::string(const std::string&)> whole_number(const char* table, c
 // An empty name is most likely a shell variable that was not set, and never means the default.
 std::string not_empty(const std::string& text);
 
-// CONFIG, --seed, --data and --set.
+// CONFIG, which may be left out.
+CLI::Option* add_config(CLI::App& command, InputOptions& input);
+// --seed, --data and --set.
+void add_input_changes(CLI::App& command, InputOptions& input);
+// CONFIG, which must be given, --seed, --data and --set.
 void add_input(CLI::App& command, InputOptions& input);
-
-// Parses, which runs the chosen command's callback; refuses an unknown command with the nearest
-// name. Returns kExitOk, or the code of a complaint already made.
-int parse_command_line(CLI::App& app, int argc, char** argv);
-
-// `code`, unless stdout could not be written: results that did not arrive are no success.
-int end_output(int code);
+void add_json(CLI::App& command, bool& json);
 
 }  // namespace fedqat
