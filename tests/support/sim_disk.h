@@ -86,6 +86,7 @@ class SimDisk final : public Files {
   bool next_fails(Counter& counter);
   static void apply(const Change& change, Bytes& to);
   static void apply_some(const Change& change, Bytes& to, Rng& rng);
+  static std::string folder_of(const std::string& name);
   static void rename(const NameChange& change, Names& names);
   std::shared_ptr<Node> find_or_make(const std::string& name, bool make);
   void remove(const std::string& name);
