@@ -1,4 +1,4 @@
-// Ownership and errors of OpenSSL objects. Part of common/crypto only.
+// Ownership and errors of OpenSSL objects. For the .cc files of common/crypto and common/net.
 #pragma once
 
 #include <openssl/bio.h>

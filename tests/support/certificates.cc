@@ -1,48 +1,25 @@
 #include "tests/support/certificates.h"
 
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
-#include <openssl/x509v3.h>
-
-#include <memory>
 
 #include "common/base/check.h"
+#include "common/base/fs.h"
+#include "common/net/openssl.h"
 
 namespace fedqat {
 namespace {
 
-template <auto F>
-struct Free {
-  template <class T>
-  void operator()(T* p) const {
-    F(p);
-  }
-};
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-
-Key make_key(TestKey kind) {
+PkeyPtr make_key(TestKey kind) {
   switch (kind) {
     case TestKey::kP256:
-      return Key(EVP_EC_gen("P-256"));
+      return PkeyPtr(EVP_EC_gen("P-256"));
     case TestKey::kRsa2048:
-      return Key(EVP_RSA_gen(2048));
+      return PkeyPtr(EVP_RSA_gen(2048));
     case TestKey::kRsa1024:
-      return Key(EVP_RSA_gen(1024));
+      return PkeyPtr(EVP_RSA_gen(1024));
   }
   return nullptr;
-}
-
-Bio text_bio(const std::string& pem) {
-  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
 }
 
 void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
@@ -58,9 +35,9 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
 
 TestCertificate make_test_certificate(const TestCertificateSpec& spec,
                                       const TestCertificate* issuer) {
-  const Key key = make_key(spec.key);
+  const PkeyPtr key = make_key(spec.key);
   FEDQAT_CHECK(key != nullptr);
-  const Certificate certificate(X509_new());
+  const X509Ptr certificate(X509_new());
   X509* x = certificate.get();
   X509_set_version(x, X509_VERSION_3);
   std::uint32_t serial = 0;
@@ -73,13 +50,13 @@ TestCertificate make_test_certificate(const TestCertificateSpec& spec,
                              -1, 0);
   FEDQAT_CHECK(X509_set_pubkey(x, key.get()) == 1);
 
-  Certificate issuer_certificate;
-  Key issuer_key;
+  X509Ptr issuer_certificate;
+  PkeyPtr issuer_key;
   if (issuer != nullptr) {
     issuer_certificate.reset(
-        PEM_read_bio_X509(text_bio(issuer->pem).get(), nullptr, nullptr, nullptr));
-    issuer_key.reset(
-        PEM_read_bio_PrivateKey(text_bio(issuer->key_pem).get(), nullptr, nullptr, nullptr));
+        PEM_read_bio_X509(read_from(as_bytes(issuer->pem)).get(), nullptr, nullptr, nullptr));
+    issuer_key.reset(PEM_read_bio_PrivateKey(read_from(as_bytes(issuer->key_pem)).get(), nullptr,
+                                             nullptr, nullptr));
     FEDQAT_CHECK(issuer_certificate != nullptr && issuer_key != nullptr);
   }
   X509* by = issuer == nullptr ? x : issuer_certificate.get();
@@ -96,12 +73,12 @@ TestCertificate make_test_certificate(const TestCertificateSpec& spec,
   FEDQAT_CHECK(X509_sign(x, signer, spec.sha1 ? EVP_sha1() : EVP_sha256()) > 0);
 
   TestCertificate made;
-  const Bio pem(BIO_new(BIO_s_mem()));
+  const BioPtr pem = write_to_memory();
   PEM_write_bio_X509(pem.get(), x);
-  made.pem = text_of(pem.get());
-  const Bio key_pem(BIO_new(BIO_s_mem()));
+  made.pem = std::string(as_text(written(pem.get())));
+  const BioPtr key_pem = write_to_memory();
   PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  made.key_pem = text_of(key_pem.get());
+  made.key_pem = std::string(as_text(written(key_pem.get())));
   X509_digest(x, EVP_sha256(), reinterpret_cast<unsigned char*>(made.sha256.data()), nullptr);
   unsigned char* spki = nullptr;
   const int size = i2d_PUBKEY(key.get(), &spki);
