@@ -39,5 +39,18 @@ configure() {
   fi
 }
 
+# build_programs yes|no TARGET...: installs the packages if told so, then makes the release build of
+# the targets. Tests need more packages; a tree that already builds them keeps doing so.
+build_programs() {
+  local install=$1
+  shift
+  if [ "$install" = yes ]; then scripts/install-deps.sh --build; fi
+  say "building (some minutes the first time)"
+  if [ -f build/release/CMakeCache.txt ]; then configure release; else
+    configure release -DBUILD_TESTING=OFF
+  fi
+  build release "$@"
+}
+
 # First comment block of the calling script, as its help.
 print_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }

@@ -23,12 +23,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-if [ $install = yes ]; then scripts/install-deps.sh --build; fi
-say "building (some minutes the first time)"
-if [ -f build/release/CMakeCache.txt ]; then configure release; else
-  configure release -DBUILD_TESTING=OFF
-fi
-build release fedqat-sim fedqat-coordinator fedqat-client
+build_programs $install fedqat-sim fedqat-coordinator fedqat-client
 bin=build/release
 work=$(mktemp -d)
 pids=()

@@ -20,11 +20,5 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-if [ $install = yes ]; then scripts/install-deps.sh --build; fi
-say "building (some minutes the first time)"
-# Tests need more packages; a tree that already builds them keeps doing so.
-if [ -f build/release/CMakeCache.txt ]; then configure release; else
-  configure release -DBUILD_TESTING=OFF
-fi
-build release fedqat-sim
+build_programs $install fedqat-sim
 build/release/sim/fedqat-sim run configs/quickstart.toml --out "$out" --fp32-twin
