@@ -54,6 +54,12 @@ RoundSummary take(const wire::RoundSummaryProto& p) {
 
 }  // namespace
 
+std::uint64_t run_number(const Digest& config_hash) {
+  std::uint64_t run = 0;
+  std::memcpy(&run, config_hash.data(), sizeof run);
+  return run;
+}
+
 Bytes encode_run_state(const RunState& state) {
   wire::CheckpointProto p;
   p.set_run(state.run);

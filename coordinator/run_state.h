@@ -42,6 +42,9 @@ struct RunState {
   RoundSummary last;            // of round rounds_done
 };
 
+// A run is known by its config: the first 8 bytes of config_hash(), as this machine's integer.
+std::uint64_t run_number(const Digest& config_hash);
+
 // Same state, same bytes. Times of `last` are kept as a duration only. docs/formats.md.
 Bytes encode_run_state(const RunState& state);
 // kCorrupt: not such bytes, or their SHA-256 is wrong. What depends on the network is for the

@@ -1,7 +1,6 @@
 // How rounds of a Coordinator begin, end and go on after a restart.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "common/base/check.h"
 #include "common/wire/broadcast.h"
@@ -61,7 +60,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
   c->planner_ =
       std::make_unique<GridPlanner>(*c->graph_, static_cast<int>(config.codec().uplink_bits()));
   c->state_.config_hash = config_hash(config);
-  std::memcpy(&c->state_.run, c->state_.config_hash.data(), sizeof c->state_.run);
+  c->state_.run = run_number(c->state_.config_hash);
   c->state_.attendance.clients = clients;
   if (auto ok = c->limit_samples(); !ok) return ok.error();
   if (auto ok = c->begin(clients, now_ms); !ok) return ok.error();

@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "client/cli/place.h"
+#include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/base/systemd.h"
 #include "common/cli/exit_code.h"
@@ -88,9 +89,7 @@ DeviceProcess::DeviceProcess(const wire::DutyConfig& duty, DutyHours hours, bool
 }
 
 std::uint64_t DeviceProcess::unix_now_s() const {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<seconds>(system_clock::now().time_since_epoch()).count());
+  return static_cast<std::uint64_t>(fedqat::unix_now_s());
 }
 
 bool DeviceProcess::stopping() {

@@ -1,11 +1,10 @@
 #include <netdb.h>
 
-#include <ctime>
-
 #include "client/cli/device_process.h"
 #include "client/cli/doctor.h"
 #include "client/cli/place.h"
 #include "client/device/credentials.h"
+#include "common/base/clock.h"
 
 namespace fedqat {
 namespace {
@@ -13,14 +12,7 @@ namespace {
 constexpr std::int64_t kDay = 86400;
 constexpr std::int64_t kLongAgo = 1'735'689'600;  // 2025-01-01: before this program was written
 
-std::string date_text(std::int64_t unix_s) {
-  const std::time_t t = unix_s;
-  std::tm utc{};
-  ::gmtime_r(&t, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
-  return text;
-}
+std::string date_text(std::int64_t unix_s) { return utc_text(unix_s) + " UTC"; }
 
 Finding clock_finding(std::int64_t now_s, const Certificate* own) {
   Finding f{"clock", Health::kOk, date_text(now_s), ""};
@@ -88,7 +80,7 @@ Finding coordinator_finding(const DeviceIdentity& identity) {
 }  // namespace
 
 std::vector<Finding> examine_device(const std::filesystem::path& dir, Fs& fs) {
-  const std::int64_t now_s = std::time(nullptr);
+  const std::int64_t now_s = unix_now_s();
   auto state = StateDir::look(fs, dir);
   const auto identity = state ? state->identity() : Result<DeviceIdentity>(state.error());
   if (!identity) {

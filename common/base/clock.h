@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace fedqat {
 
@@ -25,5 +26,11 @@ class VirtualClock final : public Clock {
  private:
   std::int64_t now_ms_ = 0;
 };
+
+// Seconds since 1970 by the system's clock, which operators may set. For certificates, logs and
+// whatever else outlives the process; programs take it, libraries get it as an argument.
+std::int64_t unix_now_s();
+// "2026-01-31 12:00", in UTC.
+std::string utc_text(std::int64_t unix_s);
 
 }  // namespace fedqat

@@ -1,7 +1,7 @@
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/base/fs.h"
 #include "common/cli/exit_code.h"
 #include "common/crypto/certificate.h"
@@ -27,15 +27,7 @@ Result<Opened> open(const std::filesystem::path& dir) {
   return Opened{*paths, std::move(*registry)};
 }
 
-std::string time_text(std::int64_t unix_s) {
-  if (unix_s == 0) return "never";
-  const std::time_t t = unix_s;
-  std::tm utc{};
-  ::gmtime_r(&t, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &utc);
-  return text;
-}
+std::string time_text(std::int64_t unix_s) { return unix_s == 0 ? "never" : utc_text(unix_s); }
 
 const char* state_of(const Device& d) {
   if (d.revoked_s) return "revoked";
@@ -47,7 +39,7 @@ void audit_offline(const StatePaths& paths, std::string_view event, std::string_
                    std::string_view reason) {
   const auto lock = StateLock::acquire(paths);
   if (!lock) return;
-  const std::int64_t now = ::time(nullptr);
+  const std::int64_t now = unix_now_s();
   auto audit = AuditLog::open(paths.audit(), now);
   if (!audit) {
     std::fprintf(stderr, "fedqat-coordinator: %s\n", audit.error().what.c_str());
@@ -66,7 +58,7 @@ int enroll_command(const EnrollOptions& options) {
   if (!ca_pem) return complain(ca_pem.error());
   const auto ca = Certificate::from_pem(*ca_pem);
   if (!ca) return complain(at(opened->paths.ca_cert().string(), ca.error()));
-  const std::int64_t expires = ::time(nullptr) + static_cast<std::int64_t>(options.hours * 3600);
+  const std::int64_t expires = unix_now_s() + static_cast<std::int64_t>(options.hours * 3600);
   for (const std::string& name : options.devices) {
     const EnrollmentToken token = make_enrollment_token(ca->sha256());
     if (auto ok = opened->registry.add_token(as_text(token.secret), name, expires); !ok) {
@@ -134,7 +126,7 @@ int devices_command(const DevicesOptions& options) {
 int revoke_command(const RevokeOptions& options) {
   auto opened = open(options.state.dir);
   if (!opened) return complain(opened.error());
-  const auto ok = opened->registry.revoke(options.device, options.reason, ::time(nullptr));
+  const auto ok = opened->registry.revoke(options.device, options.reason, unix_now_s());
   if (!ok) return complain(ok.error());
   audit_offline(opened->paths, "revoke", options.device, options.reason);
   std::printf("%s is revoked; a running coordinator cuts it off within a second\n",

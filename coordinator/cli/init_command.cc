@@ -1,6 +1,6 @@
 #include <cstdio>
-#include <ctime>
 
+#include "common/base/clock.h"
 #include "common/cli/exit_code.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/serve/server_identity.h"
@@ -10,7 +10,7 @@ namespace fedqat {
 int init_command(const InitOptions& options) {
   const auto paths = make_state_dir(options.state.dir);
   if (!paths) return complain(paths.error());
-  const auto ca = make_server_identity(*paths, {options.name, options.names, ::time(nullptr)});
+  const auto ca = make_server_identity(*paths, {options.name, options.names, unix_now_s()});
   if (!ca) return complain(ca.error());
   const std::string print = to_hex(ca->sha256());
   const char* dir = options.state.dir.c_str();

@@ -16,11 +16,6 @@ constexpr std::int64_t kStatusMs = 1000;   // between writes of status.json
 constexpr std::int64_t kLateMs = 1500;
 constexpr std::int64_t kHeartbeatMs = 15000;  // silent for longer: not healthy
 
-std::int64_t unix_now_s() {
-  using namespace std::chrono;
-  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 CoreLoop::CoreLoop(FrontDesk& desk, AuditLog& audit, JsonLog& log, Metrics& metrics,

@@ -1,11 +1,11 @@
 #include "coordinator/serve/run_host.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/nn/evaluate.h"
 #include "common/store/segment.h"
@@ -19,11 +19,6 @@ namespace fedqat {
 namespace {
 
 constexpr std::uint32_t kWaitMs = 2000;  // before enough devices are enrolled
-
-std::int64_t unix_now_s() {
-  using namespace std::chrono;
-  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
-}
 
 // Room for about a round's updates at a time.
 std::uint64_t segment_growth(const wire::Config& config, const NetworkSpec& network) {
@@ -58,13 +53,6 @@ RunPaths run_paths(const StatePaths& state, std::uint64_t run) {
   return {state.dir / "runs" / run_name(run)};
 }
 
-std::uint64_t run_number(const wire::Config& config) {
-  const Digest hash = config_hash(config);
-  std::uint64_t run = 0;
-  std::memcpy(&run, hash.data(), sizeof run);
-  return run;
-}
-
 RunHost::RunHost(RunPaths paths, wire::Config config, NetworkSpec network, PrivateKey manifest_key)
     : paths_(std::move(paths)),
       config_(std::move(config)),
@@ -75,8 +63,8 @@ RunHost::RunHost(RunPaths paths, wire::Config config, NetworkSpec network, Priva
 Result<std::unique_ptr<RunHost>> RunHost::open(
     const StatePaths& state, const wire::Config& config, const NetworkSpec& network,
     const PrivateKey& manifest_key, std::function<void(const CoordinatorEvent&)> observe) {
-  std::unique_ptr<RunHost> host(
-      new RunHost(run_paths(state, run_number(config)), config, network, manifest_key));
+  std::unique_ptr<RunHost> host(new RunHost(run_paths(state, run_number(config_hash(config))),
+                                            config, network, manifest_key));
   host->observe_ = std::move(observe);
   if (auto ok = host->fs_->make_dirs(host->paths_.dir); !ok) return ok.error();
   const std::string toml = effective_toml(config);
@@ -157,7 +145,7 @@ Result<std::string> RunHost::export_model() {
 
 std::string RunHost::status_json() const {
   nlohmann::ordered_json j = {{"format", "fedqat.status/1"},
-                              {"run", run_name(run_number(config_))},
+                              {"run", run_name(run_number(config_hash(config_)))},
                               {"name", config_.run().name()},
                               {"state", "waiting"},
                               {"devices", devices_},

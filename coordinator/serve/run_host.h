@@ -27,7 +27,6 @@ struct RunPaths {
 };
 std::string run_name(std::uint64_t run);  // 16 hex digits
 RunPaths run_paths(const StatePaths& state, std::uint64_t run);
-std::uint64_t run_number(const wire::Config& config);
 
 // Not thread-safe: the core loop owns it.
 class RunHost {

@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <csignal>
-#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -91,7 +90,7 @@ class Service {
     auto lock = StateLock::acquire(paths_);
     if (!lock) return lock.error();
     lock_ = std::make_unique<StateLock>(std::move(*lock));
-    auto audit = AuditLog::open(paths_.audit(), ::time(nullptr));
+    auto audit = AuditLog::open(paths_.audit(), unix_now_s());
     if (!audit) return audit.error();
     audit_ = std::make_unique<AuditLog>(std::move(*audit));
     auto desk = FrontDesk::open(paths_, options_.config.deploy(), *audit_);
@@ -137,7 +136,7 @@ class Service {
   }
 
   Result<void> run(const sigset_t& signals) {
-    log_.info("serving", {{"run", run_name(run_number(options_.config))},
+    log_.info("serving", {{"run", run_name(run_number(config_hash(options_.config)))},
                           {"name", options_.config.run().name()},
                           {"port", std::int64_t{devices_->port()}},
                           {"enroll_port", std::int64_t{enrolment_->port()}},
@@ -181,7 +180,7 @@ class Service {
       auto config = options_.reload();
       if (!config) {
         log_.error("reload_failed", {{"error", config.error().what}});
-      } else if (run_number(*config) != run_number(options_.config)) {
+      } else if (run_number(config_hash(*config)) != run_number(config_hash(options_.config))) {
         log_.error("reload_failed", {{"error", "the config is of another run now"},
                                      {"remedy", "restart the coordinator to begin that run"}});
       } else {

@@ -1,9 +1,9 @@
 #include "coordinator/serve/server_identity.h"
 
-#include <ctime>
 #include <sstream>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/fs.h"
 #include "common/crypto/authority.h"
 
@@ -91,7 +91,7 @@ Result<ServerIdentity> load_server_identity(const StatePaths& paths, JsonLog& lo
                  paths.ca_key().string() + ": there is none; `fedqat-coordinator init` makes it"};
   }
   auto certificate = read_certificate(paths.server_cert());
-  const std::int64_t now = ::time(nullptr);
+  const std::int64_t now = unix_now_s();
   if (!certificate ||
       now > certificate->not_before_s() +
                 (certificate->not_after_s() - certificate->not_before_s()) * 2 / 3) {

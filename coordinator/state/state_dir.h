@@ -10,15 +10,11 @@ namespace fedqat {
 struct StatePaths {
   std::filesystem::path dir;
 
-  std::filesystem::path config() const { return dir / "coordinator.toml"; }
-  std::filesystem::path journal() const { return dir / "journal.db"; }
-  std::filesystem::path payloads() const { return dir / "payloads.seg"; }
   std::filesystem::path registry() const { return dir / "registry.db"; }
   std::filesystem::path audit() const { return dir / "audit.jsonl"; }
   std::filesystem::path ca_key() const { return dir / "ca.key"; }
   std::filesystem::path ca_cert() const { return dir / "ca.pem"; }
-  std::filesystem::path server_key() const { return dir / "server.key"; }
-  std::filesystem::path server_cert() const { return dir / "server.pem"; }
+  std::filesystem::path server_cert() const { return dir / "server.pem"; }  // and its key
   std::filesystem::path manifest_key() const { return dir / "manifest.key"; }
   std::filesystem::path lock() const { return dir / "lock"; }
 };

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/damage.h"
 #include "tests/support/failing_fs.h"
 #include "tests/support/memory_fs.h"
 #include "tests/support/stop_at.h"
@@ -101,10 +102,7 @@ TEST_CASE("seen_models: a damaged file is an error, not an empty memory") {
   Fixture f;
   REQUIRE(f.admits(model(1, 1, 1)));
   const Bytes good = *f.fs->read(f.path);
-  for (std::size_t i = 0; i < 2 * good.size(); ++i) {
-    Bytes bad = good;
-    if (i < good.size()) bad[i] ^= std::byte(1 << i % 8);
-    if (i >= good.size()) bad.resize(i - good.size());
+  for (const Bytes& bad : damaged(good)) {
     REQUIRE(f.fs->write_atomic(f.path, bad));
     const auto r = SeenModels::open(*f.fs, f.path);
     REQUIRE_FALSE(r);

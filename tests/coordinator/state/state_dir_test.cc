@@ -16,7 +16,7 @@ TEST_CASE("state folder: is made with its parents, for its owner alone") {
   CHECK(open_state_dir(dir).error().code == Errc::kNotFound);
   const StatePaths paths = make_state_dir(dir).value();
   CHECK(std::filesystem::status(dir).permissions() == std::filesystem::perms::owner_all);
-  CHECK(paths.journal() == dir / "journal.db");
+  CHECK(paths.registry() == dir / "registry.db");
   CHECK(make_state_dir(dir));
   CHECK(open_state_dir(dir));
 }
