@@ -94,6 +94,8 @@ class Coordinator {
   // The open round.
   std::span<const ClientId> cohort() const { return cohort_; }
   std::uint32_t attempt() const { return round_->attempt(); }
+  // Of the model that its tasks and their manifests name.
+  const Digest& model_sha256() const { return broadcast_sha256_; }
   std::int64_t deadline_ms() const { return round_->deadline_ms(); }
   // Updates that are still missing to end the round at once.
   std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }

@@ -195,24 +195,33 @@ void CoreLoop::observe(const CoordinatorEvent& event) {
   }
 }
 
-// After the commit of a round is durable.
+// After the commit of a round is durable: its model goes to the devices of the next one.
 void CoreLoop::publish() {
   Coordinator& c = *host_->coordinator();
-  std::string sha256;
-  if (clock_.now_ms() - last_export_ms_ >= kExportMs) {
-    last_export_ms_ = clock_.now_ms();
-    auto exported = host_->export_model();
-    if (exported) {
-      sha256 = *exported;
-    } else {
-      log_.error("export_failed", {{"error", exported.error().what}});
-    }
-  }
+  if (c.status() != Coordinator::Status::kRunning) return now_and_then();
   (void)audit_.append(unix_now_s(), "publish",
                       {{"run", run_name(c.run())},
                        {"round", std::int64_t{c.rounds_done()}},
-                       {"model_sha256", sha256}});
-  if (c.status() != Coordinator::Status::kRunning) now_and_then();
+                       {"model_sha256", to_hex(c.model_sha256())}});
+  if (clock_.now_ms() - last_export_ms_ >= kExportMs) {
+    last_export_ms_ = clock_.now_ms();
+    (void)export_model();
+  }
+}
+
+// The SHA-256 of the file, unless it could not be written.
+std::optional<std::string> CoreLoop::export_model() {
+  auto sha256 = host_->export_model();
+  if (!sha256) {
+    log_.error("export_failed", {{"error", sha256.error().what}});
+    return std::nullopt;
+  }
+  const Coordinator& c = *host_->coordinator();
+  (void)audit_.append(unix_now_s(), "export",
+                      {{"run", run_name(c.run())},
+                       {"round", std::int64_t{c.rounds_done()}},
+                       {"file_sha256", *sha256}});
+  return *sha256;
 }
 
 // Enrolled devices take part from the next round on.
@@ -277,18 +286,12 @@ void CoreLoop::cut_revoked() {
 void CoreLoop::end_run() {
   const Coordinator& c = *host_->coordinator();
   const bool good = c.status() == Coordinator::Status::kFinished;
-  std::string sha256;
-  if (good) {
-    if (auto exported = host_->export_model(); exported) {
-      sha256 = *exported;
-    } else {
-      return log_.error("export_failed", {{"error", exported.error().what}});  // tried again
-    }
-  }
+  const auto sha256 = good ? export_model() : std::string();
+  if (!sha256) return;  // tried again
   log_.write(good ? LogLevel::kInfo : LogLevel::kError, good ? "run_finished" : "run_failed",
              {{"run", run_name(c.run())},
               {"rounds", std::int64_t{c.rounds_done()}},
-              {"model_sha256", sha256},
+              {"model_sha256", *sha256},
               {"failure", c.failure()}});
   last_status_ms_ = 0;
   finished_ = true;

@@ -61,6 +61,7 @@ class CoreLoop {
   void bring_in();
   void fail(const Error& error);
   void publish();
+  std::optional<std::string> export_model();
 
   FrontDesk& desk_;
   AuditLog& audit_;

@@ -193,6 +193,7 @@ TEST_CASE("service: the model is served in chunks and checks out") {
   const Task task = task_of(*c, c->cohort()[0]);
   const auto chunk = ask<ModelChunk>(*c, 0, FetchModel{task.run, task.version, 0});
   REQUIRE(sha256(chunk.data) == task.model_sha256);
+  CHECK(c->model_sha256() == task.model_sha256);
   REQUIRE(decode_broadcast(c->graph(), chunk.data));
   REQUIRE(refused(*c, 0, FetchModel{task.run, 5, 0}) == RefusalCode::kUnknownModel);
   REQUIRE(refused(*c, 0, FetchModel{task.run, task.version, 1}) == RefusalCode::kUnknownModel);

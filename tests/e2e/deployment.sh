@@ -48,4 +48,16 @@ got=$(status | sed -n 's/.*"sha256": "\([0-9a-f]*\)".*/\1/p')
 [ "$got" = "$wanted" ] ||
   fail "the deployment's model is $got, the simulator's $wanted: $(tail -n 5 "$work"/*.log)"
 
+# The audit log names each model that devices took, by the hash of their manifests, and the file.
+wait "$server" || fail "the coordinator ended with $?: $(tail -n 3 "$work/coordinator.log")"
+audit=$work/coordinator/audit.jsonl
+"$coordinator" audit verify --state "$work/coordinator" >/dev/null || fail "audit verify"
+grep '"event":"publish"' "$audit" | grep -qvE '"model_sha256":"[0-9a-f]{64}"' &&
+  fail "a model was published without its hash: $(grep '"event":"publish"' "$audit")"
+last=$(sed -n 's/.*"event":"publish".*"round":5,"model_sha256":"\([0-9a-f]*\)".*/\1/p' "$audit")
+[ -n "$last" ] && od -An -v -tx1 "$work/a/seen.bin" | tr -d ' \n' | grep -q "$last" ||
+  fail "the last model that a device took is not published as '$last'"
+grep '"event":"export"' "$audit" | grep -q "\"round\":6,\"file_sha256\":\"$wanted\"" ||
+  fail "the export of the final model is not in the audit log"
+
 finish
