@@ -60,20 +60,6 @@ std::uint64_t max_total_samples(const UpdateGrid& grid) {
   return static_cast<std::uint64_t>(kTop64 / top);
 }
 
-std::vector<float> mean_update(const Aggregate& aggregate) {
-  std::vector<float> mean(aggregate.sums.size(), 0.0F);
-  if (aggregate.weight == 0) return mean;
-  const auto weight = static_cast<double>(aggregate.weight);
-  std::size_t i = 0;
-  for (const TensorGrid& tensor : aggregate.grid) {
-    const double one = unit(tensor);
-    for (const std::size_t end = i + tensor.size; i < end; ++i) {
-      mean[i] = static_cast<float>(static_cast<double>(aggregate.sums[i]) * one / weight);
-    }
-  }
-  return mean;
-}
-
 Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(code_loops()) {
   FEDQAT_CHECK(check_grid(grid));
   std::size_t elements = 0;

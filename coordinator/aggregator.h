@@ -31,9 +31,6 @@ struct Aggregate {
 // The greatest sum of samples with which no sum over this grid can leave 64 bits.
 std::uint64_t max_total_samples(const UpdateGrid& grid);
 
-// mean[i] = f32(f64(sums[i]) * unit / f64(weight)), in this order; zeros when weight is 0.
-std::vector<float> mean_update(const Aggregate& aggregate);
-
 // Not thread-safe.
 class Aggregator {
  public:

@@ -19,7 +19,8 @@ constexpr int kSmallTensorBits = 16;
 GridPlanner::GridPlanner(const Graph& graph, int uplink_bits)
     : graph_(graph), uplink_bits_(uplink_bits), ranges_(graph.params.size(), 0.0F) {}
 
-UpdateGrid GridPlanner::grid(bool scales_move) const {
+UpdateGrid GridPlanner::grid(std::span<const float> ranges, bool scales_move) const {
+  FEDQAT_CHECK(ranges.size() == graph_.params.size());
   UpdateGrid grid;
   for (std::size_t t = 0; t < graph_.params.size(); ++t) {
     const ParamTensor& p = graph_.params[t];
@@ -27,7 +28,7 @@ UpdateGrid GridPlanner::grid(bool scales_move) const {
     if (is_scale(p) && !scales_move) {
       g.bits = kNotSentBits;
     } else if (uplink_bits_ != kFloatUpdateBits) {
-      const float range = is_scale(p) ? kMaxScaleMove : ranges_[t];
+      const float range = is_scale(p) ? kMaxScaleMove : ranges[t];
       if (range > 0) {
         g.bits =
             p.kind == ParamKind::kWeight ? uplink_bits_ : std::max(uplink_bits_, kSmallTensorBits);
@@ -39,11 +40,11 @@ UpdateGrid GridPlanner::grid(bool scales_move) const {
   return grid;
 }
 
-void GridPlanner::learn(const Aggregate& round) {
-  FEDQAT_CHECK(round.max_abs.size() == ranges_.size());
+void GridPlanner::learn(std::span<const float> max_abs) {
+  FEDQAT_CHECK(max_abs.size() == ranges_.size());
   for (std::size_t t = 0; t < ranges_.size(); ++t) {
     const float most = ranges_[t] > 0 ? kMaxGrowth * ranges_[t] : kFixedLimit;
-    ranges_[t] = std::clamp(kHeadroom * round.max_abs[t], kLeastRange, std::min(most, kFixedLimit));
+    ranges_[t] = std::clamp(kHeadroom * max_abs[t], kLeastRange, std::min(most, kFixedLimit));
   }
 }
 

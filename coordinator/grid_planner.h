@@ -19,8 +19,11 @@ class GridPlanner {
   GridPlanner(const Graph& graph, int uplink_bits);
 
   // scales_move: log2 scales are learnt in this round.
-  UpdateGrid grid(bool scales_move) const;
-  void learn(const Aggregate& round);
+  UpdateGrid grid(bool scales_move) const { return grid(ranges_, scales_move); }
+  // Likewise, of a round that began with these ranges.
+  UpdateGrid grid(std::span<const float> ranges, bool scales_move) const;
+  // max_abs: of all updates of a round, one a tensor.
+  void learn(std::span<const float> max_abs);
   // What a restarted coordinator has to restore: one range a tensor, 0: not known.
   std::span<float> state() { return ranges_; }
 

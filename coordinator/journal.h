@@ -27,7 +27,7 @@ struct Checkpoint {
 
 struct AcceptedUpdate {
   std::uint32_t client = 0;
-  std::uint32_t round = 0;
+  std::uint32_t round = 0;    // in which it was trained: the open one, or an earlier one
   std::uint64_t version = 0;  // of the model it was trained on
   Digest sha256{};            // update_digest() of the two below
   Bytes payload;
@@ -36,17 +36,10 @@ struct AcceptedUpdate {
   bool operator==(const AcceptedUpdate&) const = default;
 };
 
-struct KnownUpdate {
-  std::uint32_t client = 0;
-  Digest sha256{};
-
-  bool operator==(const KnownUpdate&) const = default;
-};
-
 struct Recovered {
-  Checkpoint checkpoint;              // the newest
-  std::uint32_t attempt = 1;          // of the open round, rounds_done + 1
-  std::vector<KnownUpdate> previous;  // accepted in round rounds_done, in client order
+  Checkpoint checkpoint;      // the newest
+  std::uint32_t attempt = 1;  // of the open round, rounds_done + 1
+  std::vector<std::uint32_t> invited;  // to the open round out of turn, in client order
 };
 
 // Not thread-safe. Errors name the file and the remedy.
@@ -59,19 +52,21 @@ class Journal {
   virtual ~Journal() = default;
   // Empty: nothing was committed yet. kCorrupt, kIo.
   virtual Result<std::optional<Recovered>> load() = 0;
-  // Calls `each` for every update of the open round, in client order, with its payload verified;
-  // holds one update at a time. Ends at the first error of `each` and returns it. kInvalid: another
-  // round, or called with unsynced updates. kCorrupt, kIo.
-  virtual Result<void> replay(std::uint32_t round,
-                              const std::function<Result<void>(AcceptedUpdate&&)>& each) = 0;
+  // Calls `each` for every update that counts in the open round, in the order of the rounds they
+  // were trained in, then of clients, with its payload verified; holds one update at a time. Ends
+  // at the first error of `each` and returns it. kInvalid: called with unsynced updates. kCorrupt,
+  // kIo.
+  virtual Result<void> replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) = 0;
   // Buffered. kUnavailable: no space; kIo. After an error the update is not in the journal, and
-  // others may follow. kInvalid: not of the open round, or the client's update is there already.
+  // others may follow. kInvalid: of a round to come, or the client's update of that round is there
+  // already.
   virtual Result<void> add(const AcceptedUpdate& update) = 0;
   // Buffered. The open round was extended: it is in its `attempt`-th attempt now.
   virtual Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) = 0;
-  // Buffered. The open round is closed: its updates are forgotten, their digests stay until the
-  // next one closes. The first checkpoint may have any number of rounds done. kInvalid: not the
-  // open round.
+  // Buffered. A client was invited to the open round that nothing else would tell of. Again is ok.
+  virtual Result<void> add_invited(std::uint32_t round, std::uint32_t client) = 0;
+  // Buffered. The open round is closed: its updates are forgotten. The first checkpoint may have
+  // any number of rounds done. kInvalid: not the open round.
   virtual Result<void> commit_round(const Checkpoint& checkpoint) = 0;
   // Group commit: payloads first, then one transaction. Ok at once when nothing is buffered.
   virtual Result<void> sync() = 0;

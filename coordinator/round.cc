@@ -36,6 +36,9 @@ std::vector<Action> Round::step(const Event& event, std::int64_t now_ms) {
     if (std::holds_alternative<Accept>(actions.back())) {
       if (accept(upload->who, upload->sha256)) actions.push_back(Commit{});
     }
+  } else if (std::holds_alternative<CountedLate>(event)) {
+    FEDQAT_CHECK(open_);
+    if (count()) actions.push_back(Commit{});
   }
   return actions;
 }
@@ -45,6 +48,10 @@ bool Round::accept(ClientId who, const Digest& sha256) {
   member.accepted = sha256;
   if (!member.tasked) ++tasked_;  // given before a restart
   member.tasked = true;
+  return open_ && count();
+}
+
+bool Round::count() {
   open_ = ++accepted_ != rules_.goal;
   return !open_;
 }
@@ -60,6 +67,19 @@ std::vector<ClientId> Round::missing() const {
     if (!member.accepted) missing.push_back(who);
   }
   return missing;
+}
+
+bool Round::is_missing(ClientId who) const {
+  const auto member = members_.find(who);
+  return member != members_.end() && !member->second.accepted;
+}
+
+std::vector<std::pair<ClientId, Digest>> Round::delivered() const {
+  std::vector<std::pair<ClientId, Digest>> delivered;
+  for (const auto& [who, member] : members_) {
+    if (member.accepted) delivered.emplace_back(who, *member.accepted);
+  }
+  return delivered;
 }
 
 std::uint32_t Round::retry_ms(ClientId who, std::int64_t now_ms) const {
@@ -118,7 +138,7 @@ Action Round::judge(const Uploaded& upload) const {
     return Refuse{RefusalCode::kConflict};
   }
   // Of a round that was closed before a restart only those are known that delivered.
-  if (!open_) return Refuse{RefusalCode::kLate};
+  if (!open_ && !takes_late_) return Refuse{RefusalCode::kLate};
   // A member that has no task from us has it from before a restart: the plan is the same.
   if (member == members_.end()) return Refuse{RefusalCode::kNotInvited};
   return Accept{};

@@ -40,8 +40,10 @@ struct Uploaded {
   std::uint64_t version = 0;
   Digest sha256{};
 };
+// An update of an earlier round was accepted there and counts in this one.
+struct CountedLate {};
 struct Ticked {};
-using Event = std::variant<CheckedIn, Uploaded, Ticked>;
+using Event = std::variant<CheckedIn, Uploaded, CountedLate, Ticked>;
 
 struct GiveTask {
   std::int64_t deadline_ms = 0;  // from now
@@ -63,7 +65,7 @@ inline constexpr std::int64_t kMaxRetryMs = 60000;
 
 // Not thread-safe. Memory O(clients invited). The same events at the same times give the same
 // actions. Once closed it still answers uploads: an accepted one is acknowledged again, others are
-// late.
+// late, or, while it takes_late(), accepted to count in the round that is open.
 class Round {
  public:
   Round(const RoundRules& rules, std::span<const ClientId> cohort, std::int64_t now_ms);
@@ -85,16 +87,24 @@ class Round {
   // An update that was accepted before. True when it is the one that closes the round: the caller
   // then carries out Commit.
   bool recall(ClientId who, const Digest& sha256);
-  void close() { open_ = false; }  // a round of before, of which only acknowledgements are left
+  // An update of an earlier round that counts in this one; likewise.
+  bool recall_late() { return count(); }
+  void close() { open_ = false; }  // a round of before
+
+  // ---- a closed round
+  void take_late(bool yes) { takes_late_ = yes; }
+  bool takes_late() const { return takes_late_; }
 
   const RoundRules& rules() const { return rules_; }
   bool open() const { return open_; }
   std::int64_t deadline_ms() const { return deadline_ms_; }
   std::uint32_t attempt() const { return attempt_; }  // from 1
-  std::uint32_t accepted() const { return accepted_; }
+  std::uint32_t accepted() const { return accepted_; }  // that count in this round
   std::uint32_t tasked() const { return tasked_; }  // clients that were given the task
   std::vector<ClientId> missing() const;            // invited, without an accepted update
+  std::vector<std::pair<ClientId, Digest>> delivered() const;  // the others
   bool is_invited(ClientId who) const { return members_.contains(who); }
+  bool is_missing(ClientId who) const;  // invited, without an accepted update
   std::uint32_t invited() const { return static_cast<std::uint32_t>(members_.size()); }
 
  private:
@@ -104,6 +114,7 @@ class Round {
   };
 
   bool accept(ClientId who, const Digest& sha256);
+  bool count();
   void meet_deadline(std::int64_t now_ms, std::vector<Action>& actions);
   Action answer(const CheckedIn& event, std::int64_t now_ms);
 
@@ -115,6 +126,7 @@ class Round {
   std::uint32_t accepted_ = 0;
   std::uint32_t tasked_ = 0;
   bool open_ = true;
+  bool takes_late_ = false;
 };
 
 }  // namespace fedqat

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "common/wire/checkpoint.pb.h"
 #include "common/wire/frame.h"
@@ -34,6 +35,7 @@ void put(const RoundSummary& s, wire::RoundSummaryProto& p) {
   p.set_mean_loss(s.mean_loss);
   p.set_clipped_share(s.clipped_share);
   p.set_duration_ms(s.duration_ms());
+  p.set_stale(s.stale);
 }
 
 RoundSummary take(const wire::RoundSummaryProto& p) {
@@ -49,7 +51,31 @@ RoundSummary take(const wire::RoundSummaryProto& p) {
   s.mean_loss = p.mean_loss();
   s.clipped_share = p.clipped_share();
   s.closed_ms = p.duration_ms();
+  s.stale = p.stale();
   return s;
+}
+
+void put(const EarlierRound& r, wire::EarlierRoundProto& p) {
+  p.set_round(r.round);
+  p.set_ranges(floats_text(r.ranges));
+  for (const auto& [who, sha256] : r.delivered) {
+    p.add_delivered(who);
+    p.mutable_sha256()->append(text_of(sha256));
+  }
+  for (const ClientId who : r.missing) p.add_missing(who);
+}
+
+std::optional<EarlierRound> take(const wire::EarlierRoundProto& p) {
+  constexpr std::size_t kHash = sizeof(Digest);
+  const auto n = static_cast<std::size_t>(p.delivered_size());
+  if (p.sha256().size() != n * kHash || p.ranges().size() % sizeof(float) != 0) return {};
+  EarlierRound r{p.round(), floats_of(p.ranges()), {}, {p.missing().begin(), p.missing().end()}};
+  for (std::size_t i = 0; i < n; ++i) {
+    Digest digest;
+    std::memcpy(digest.data(), p.sha256().data() + i * kHash, kHash);
+    r.delivered.emplace_back(p.delivered(static_cast<int>(i)), digest);
+  }
+  return r;
 }
 
 }  // namespace
@@ -74,6 +100,7 @@ Bytes encode_run_state(const RunState& state) {
   p.set_strategy(floats_text(state.strategy));
   p.set_ranges(floats_text(state.ranges));
   put(state.last, *p.mutable_last());
+  for (const EarlierRound& r : state.earlier) put(r, *p.add_earlier());
   const Bytes body = serialize(p);
   const Digest digest = sha256(body);
   Bytes bytes(digest.size() + body.size());
@@ -92,10 +119,11 @@ Result<RunState> decode_run_state(ByteView bytes) {
   if (sha256(body) != digest) return corrupt;
   wire::CheckpointProto p;
   if (auto ok = parse(body, p); !ok) return ok.error();
+  const Error sizes{Errc::kCorrupt, "the checkpoint of the run has fields of wrong sizes"};
   const auto config_hash = digest_of(p.config_hash());
   if (!config_hash || p.params().size() % sizeof(float) != 0 ||
       p.strategy().size() % sizeof(float) != 0 || p.ranges().size() % sizeof(float) != 0) {
-    return Error{Errc::kCorrupt, "the checkpoint of the run has fields of wrong sizes"};
+    return sizes;
   }
   state.run = p.run();
   state.config_hash = *config_hash;
@@ -109,6 +137,11 @@ Result<RunState> decode_run_state(ByteView bytes) {
   state.strategy = floats_of(p.strategy());
   state.ranges = floats_of(p.ranges());
   state.last = take(p.last());
+  for (const auto& earlier : p.earlier()) {
+    auto round = take(earlier);
+    if (!round) return sizes;
+    state.earlier.push_back(std::move(*round));
+  }
   return state;
 }
 

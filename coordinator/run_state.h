@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -19,7 +20,8 @@ struct RoundSummary {
   Phase phase = Phase::kFloat;
   std::uint32_t invited = 0;     // clients of the cohort, extensions included
   std::uint32_t tasked = 0;      // of these, took the task
-  std::uint32_t aggregated = 0;  // of these, are in the sum
+  std::uint32_t aggregated = 0;  // updates in the sum
+  std::uint32_t stale = 0;       // of these, trained on an older model
   std::uint32_t refused = 0;     // uploads refused
   std::uint32_t attempts = 1;
   std::uint64_t samples_seen = 0;  // by the aggregated clients, epochs included
@@ -31,6 +33,16 @@ struct RoundSummary {
   std::int64_t duration_ms() const { return closed_ms - opened_ms; }
 };
 
+// A closed round that still answers uploads.
+struct EarlierRound {
+  std::uint32_t round = 0;
+  std::vector<float> ranges;  // GridPlanner::state() when it was opened
+  std::vector<std::pair<ClientId, Digest>> delivered;
+  std::vector<ClientId> missing;  // invited, without an accepted update
+
+  bool operator==(const EarlierRound&) const = default;
+};
+
 struct RunState {
   std::uint64_t run = 0;
   Digest config_hash{};
@@ -40,6 +52,7 @@ struct RunState {
   std::vector<float> strategy;  // all spans of Strategy::state(), one after the other
   std::vector<float> ranges;    // GridPlanner::state()
   RoundSummary last;            // of round rounds_done
+  std::vector<EarlierRound> earlier;  // the oldest first
 };
 
 // A run is known by its config: the first 8 bytes of config_hash(), as this machine's integer.

@@ -104,8 +104,9 @@ Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now
   if (state_.attendance.barred.contains(who)) {
     return {kLongMs, Refusal{RefusalCode::kQuarantined, refusal_text(RefusalCode::kQuarantined)}};
   }
+  move_to_open(who);
   substitute(who);
-  const auto actions = round_->step(CheckedIn{who}, now_ms);
+  const auto actions = open().round.step(CheckedIn{who}, now_ms);
   if (const auto* give = std::get_if<GiveTask>(&actions.back())) {
     return {0, task_for(who, give->deadline_ms)};
   }
@@ -113,20 +114,21 @@ Reply Coordinator::answer(ClientId who, const CheckIn& request, std::int64_t now
 }
 
 Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
+  const PlannedRound& plan = open();
   Task task;
   task.run = state_.run;
-  task.round = round_->rules().round;
-  task.version = round_->rules().version;
+  task.round = plan.round.rules().round;
+  task.version = plan.round.rules().version;
   task.config_hash = state_.config_hash;
-  task.model_sha256 = broadcast_sha256_;
-  task.model_size = broadcast_.size();
-  task.phase = current_.phase;
+  task.model_sha256 = plan.broadcast_sha256;
+  task.model_size = plan.broadcast.size();
+  task.phase = plan.phase;
   task.client = who;
   task.seed = config_.run().seed();
   task.deadline_ms = static_cast<std::uint64_t>(deadline_ms);
-  task.training = training_;
+  task.training = plan.training;
   task.max_samples = max_samples_;
-  for (const TensorGrid& g : grid_) task.grid.push_back({g.bits, g.step});
+  for (const TensorGrid& g : plan.grid) task.grid.push_back({g.bits, g.step});
   if (surroundings_.sign) task.manifest = surroundings_.sign(task);
   return task;
 }
@@ -139,21 +141,24 @@ Reply Coordinator::answer(const FetchNetwork& request) const {
 }
 
 Reply Coordinator::answer(const FetchModel& request) const {
-  const auto chunks =
-      static_cast<std::uint32_t>((broadcast_.size() + kChunkBytes - 1) / kChunkBytes);
-  if (request.run != state_.run || status_ != Status::kRunning ||
-      request.version != round_->rules().version || request.chunk >= chunks) {
-    return {kSoonMs,
-            Refusal{RefusalCode::kUnknownModel, "that model is not kept here; check in again"}};
+  const Reply unknown{
+      kSoonMs, Refusal{RefusalCode::kUnknownModel, "that model is not kept here; check in again"}};
+  const auto plan = rounds_.find(static_cast<std::uint32_t>(request.version + 1));
+  if (request.run != state_.run || status_ != Status::kRunning || plan == rounds_.end() ||
+      plan->second.round.rules().version != request.version) {
+    return unknown;
   }
+  const Bytes& model = plan->second.broadcast;
+  const auto chunks = static_cast<std::uint32_t>((model.size() + kChunkBytes - 1) / kChunkBytes);
+  if (request.chunk >= chunks) return unknown;
   const std::size_t first = request.chunk * kChunkBytes;
   const ByteView data =
-      ByteView(broadcast_).subspan(first, std::min(kChunkBytes, broadcast_.size() - first));
-  return {0, ModelChunk{request.version, request.chunk, chunks, broadcast_sha256_,
+      ByteView(model).subspan(first, std::min(kChunkBytes, model.size() - first));
+  return {0, ModelChunk{request.version, request.chunk, chunks, plan->second.broadcast_sha256,
                         Bytes(data.begin(), data.end())}};
 }
 
-Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
+Result<void> Coordinator::check_stats(const PlannedRound& plan, const UpdateStats& stats) const {
   if (stats.samples > max_samples_) {
     return Error{Errc::kInvalid,
                  "update of " + std::to_string(stats.samples) +
@@ -162,7 +167,7 @@ Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
   }
   // Every observed sample gives each quantizer a value an element: no client weighs more than its
   // samples in the histograms either.
-  const std::uint64_t observed = std::min(stats.samples, training_.calibration_samples);
+  const std::uint64_t observed = std::min(stats.samples, plan.training.calibration_samples);
   for (std::size_t s = 0; s < std::min(stats.histograms.size(), graph_->steps.size()); ++s) {
     const Step& step = graph_->steps[s];
     const std::uint64_t want = step.requantizes() ? observed * step.out.size() : 0;
@@ -177,10 +182,10 @@ Result<void> Coordinator::check_stats(const UpdateStats& stats) const {
 }
 
 // payload: one that the aggregator admits.
-Result<void> Coordinator::check_norm(ByteView payload) const {
+Result<void> Coordinator::check_norm(const PlannedRound& plan, ByteView payload) const {
   const double limit = config_.round().max_update_norm();
   if (limit == 0) return {};
-  const auto values = decode_update(grid_, payload);
+  const auto values = decode_update(plan.grid, payload);
   if (!values) return values.error();
   double squares = 0;
   for (const ParamTensor& p : graph_->params) {
@@ -196,36 +201,51 @@ Result<void> Coordinator::check_norm(ByteView payload) const {
                                    "raise it for the run"};
 }
 
+// Who is counted on for an update of an earlier round and checks in instead works on none.
+void Coordinator::move_to_open(ClientId who) {
+  if (!at_work_.contains(who) || open().round.is_invited(who)) return;
+  for (const auto& [number, plan] : rounds_) {
+    if (plan.round.takes_late() && plan.round.is_missing(who)) {
+      return invite_out_of_turn(who);
+    }
+  }
+}
+
+Aggregator& Coordinator::sum_of(const PlannedRound& plan) {
+  const bool observes = plan.training.calibration_samples > 0;
+  return sum_->of(plan.round.rules().round, plan.grid, observes ? graph_->steps.size() : 0);
+}
+
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
   const Uploaded event{who, request.run, request.round, request.version, request.sha256};
   const auto ack = [&](std::uint64_t received, bool complete) {
     const std::uint32_t wait =
-        complete && status_ == Status::kRunning ? round_->retry_ms(who, now_ms) : 0;
+        complete && status_ == Status::kRunning ? open().round.retry_ms(who, now_ms) : 0;
     return Reply{wait, Ack{event.run, event.round, received, complete}};
   };
   if (state_.attendance.barred.contains(who)) {
     return refuse_update(who, event.round, RefusalCode::kQuarantined);
   }
-  const bool to_previous = previous_ != nullptr && request.round == previous_->rules().round;
-  // A substitute from before a restart, of whom only the device itself knows.
-  if (had_silent_ && !to_previous && round_->open()) round_->invite({&who, 1});
-  const Action verdict = (to_previous ? *previous_ : *round_).judge(event);
+  const auto found = rounds_.find(event.round);
+  PlannedRound& plan = found != rounds_.end() ? found->second : open();
+  const Action verdict = plan.round.judge(event);
   if (std::holds_alternative<AckAgain>(verdict)) return ack(request.payload_size, true);
   if (const auto* no = std::get_if<Refuse>(&verdict)) {
     return refuse_update(who, event.round, no->code);
   }
   Bytes stats_bytes = request.stats;
-  auto progress = inbox_.add(who, std::move(request), payload_size(grid_), now_ms);
+  auto progress = inbox_.add(who, std::move(request), payload_size(plan.grid), now_ms);
   if (progress && progress->busy) {
     Reply reply = refuse(RefusalCode::kBusy, "too many updates are coming in; wait");
-    reply.retry_after_ms = round_->retry_ms(who, now_ms);
+    reply.retry_after_ms = open().round.retry_ms(who, now_ms);
     return reply;
   }
   if (progress && !progress->whole) return ack(progress->received, false);
   auto stats = progress ? decode_stats(stats_bytes) : Result<UpdateStats>(progress.error());
-  Result<void> ok = stats ? check_stats(*stats) : stats.error();
-  if (ok) ok = aggregator_->check(progress->payload, *stats);
-  if (ok) ok = check_norm(progress->payload);
+  Aggregator& sum = sum_of(plan);
+  Result<void> ok = stats ? check_stats(plan, *stats) : stats.error();
+  if (ok) ok = sum.check(progress->payload, *stats);
+  if (ok) ok = check_norm(plan, progress->payload);
   if (!ok) return refuse_update(who, event.round, RefusalCode::kInvalidUpdate, ok.error().what);
   AcceptedUpdate update{who,
                         event.round,
@@ -238,9 +258,15 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
       return refuse(RefusalCode::kBusy, "the update cannot be stored now: " + added.error().what);
     }
   }
-  const auto actions = round_->step(event, now_ms);
+  auto actions = plan.round.step(event, now_ms);
   FEDQAT_CHECK(std::holds_alternative<Accept>(actions.front()));  // tick() met the deadline
-  aggregator_->accumulate(update.payload, *stats);
+  if (&plan != &open()) {
+    actions = open().round.step(CountedLate{}, now_ms);
+    // Nobody else is left to take the place that this client's work had.
+    if (next_ == order_.size() && open().round.open()) invite_out_of_turn(who);
+  }
+  sum.accumulate(update.payload, *stats);
+  fill_up();
   if (surroundings_.observe) {
     surroundings_.observe(UpdateAccepted{who, event.round, event.sha256});
   }

@@ -13,11 +13,11 @@
 #include "common/nn/packed_model.h"
 #include "common/wire/config.h"
 #include "common/wire/messages.h"
-#include "coordinator/aggregator.h"
 #include "coordinator/grid_planner.h"
 #include "coordinator/inbox.h"
 #include "coordinator/journal.h"
-#include "coordinator/round.h"
+#include "coordinator/planned_round.h"
+#include "coordinator/round_sum.h"
 #include "coordinator/run_state.h"
 #include "coordinator/schedule.h"
 #include "coordinator/strategy.h"
@@ -92,13 +92,17 @@ class Coordinator {
   std::uint64_t run() const { return state_.run; }
 
   // The open round.
-  std::span<const ClientId> cohort() const { return cohort_; }
-  std::uint32_t attempt() const { return round_->attempt(); }
+  std::span<const ClientId> cohort() const { return cohort_; }  // grows within an attempt
+  std::uint32_t attempt() const { return open().round.attempt(); }
   // Of the model that its tasks and their manifests name.
-  const Digest& model_sha256() const { return broadcast_sha256_; }
-  std::int64_t deadline_ms() const { return round_->deadline_ms(); }
+  const Digest& model_sha256() const { return open().broadcast_sha256; }
+  std::int64_t deadline_ms() const { return open().round.deadline_ms(); }
   // Updates that are still missing to end the round at once.
-  std::uint32_t wanted() const { return round_->rules().goal - round_->accepted(); }
+  std::uint32_t wanted() const {
+    return open().round.rules().goal - open().round.accepted();
+  }
+  // Updates that are trained in this round count: it is open, or not too old.
+  bool takes(std::uint32_t round) const;
 
   // Of updates that are still on their way; at most Inbox::budget().
   std::size_t inbox_bytes() const { return inbox_.bytes(); }
@@ -117,6 +121,7 @@ class Coordinator {
   Result<void> begin(std::uint32_t clients, std::int64_t now_ms);
   Result<void> resume(Recovered&& recovered, std::uint32_t clients, std::int64_t now_ms);
   Result<void> restore(RunState&& state);
+  void recall_round(EarlierRound&& earlier, std::int64_t now_ms);
   Result<void> write_checkpoint();
   Result<void> limit_samples();
   RoundRules rules() const;
@@ -124,8 +129,13 @@ class Coordinator {
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
   void extend_again();
+  void fill_up();
   void substitute(ClientId who);
+  void invite_out_of_turn(ClientId who);
   void commit(std::int64_t now_ms);
+  bool counts_in(std::uint32_t round, std::uint32_t open) const;
+  void age_rounds();
+  std::set<ClientId> at_work() const;
   void fail(std::string why);
   std::uint32_t goal() const;
   std::uint32_t cohort_size(std::uint32_t attempt) const;
@@ -138,9 +148,15 @@ class Coordinator {
   Reply refuse(RefusalCode code, std::string text = {});
   Reply refuse_update(ClientId who, std::uint32_t round, RefusalCode code, std::string text = {});
   void note_offence(ClientId who);
-  Result<void> check_stats(const UpdateStats& stats) const;
-  Result<void> check_norm(ByteView payload) const;
+  Result<void> check_stats(const PlannedRound& plan, const UpdateStats& stats) const;
+  Result<void> check_norm(const PlannedRound& plan, ByteView payload) const;
   Task task_for(ClientId who, std::int64_t deadline_ms) const;
+  void move_to_open(ClientId who);
+  Aggregator& sum_of(const PlannedRound& plan);
+
+  const PlannedRound& open() const { return rounds_.rbegin()->second; }
+  PlannedRound& open() { return rounds_.rbegin()->second; }
+  bool asynchronous() const { return config_.round().max_staleness() > 0; }
 
   wire::Config config_;
   NetworkSpec network_;
@@ -158,19 +174,19 @@ class Coordinator {
   std::map<ClientId, std::uint32_t> offences_;
   RoundSummary current_;
 
+  // By number; the last one is open. Those before it still answer uploads.
+  std::map<std::uint32_t, PlannedRound> rounds_;
+
   // Of the open round:
-  std::vector<ClientId> cohort_;
+  std::vector<ClientId> order_;   // of invitation
+  std::size_t next_ = 0;          // in `order_`
+  std::uint32_t slots_ = 0;       // so many of them at first
+  std::vector<ClientId> cohort_;  // who is invited in this attempt
+  std::set<ClientId> at_work_;    // on updates of earlier rounds, when it was opened
   std::set<ClientId> absent_at_opening_;
   std::set<ClientId> silent_;  // of the cohort: absent and not replaced yet
-  bool had_silent_ = false;    // when they were chosen
-  std::unique_ptr<Round> round_;
-  std::unique_ptr<Round> previous_;  // still answers uploads that were acknowledged or are late
-  UpdateGrid grid_;
-  LocalTraining training_;
-  std::unique_ptr<Aggregator> aggregator_;
+  std::unique_ptr<RoundSum> sum_;
   Inbox inbox_;
-  Bytes broadcast_;
-  Digest broadcast_sha256_{};
 };
 
 }  // namespace fedqat

@@ -1,6 +1,7 @@
 // How rounds of a Coordinator begin, end and go on after a restart.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/wire/broadcast.h"
@@ -110,35 +111,61 @@ Result<void> Coordinator::resume(Recovered&& recovered, std::uint32_t clients,
   if (!state) return state.error();
   if (auto ok = restore(std::move(*state)); !ok) return ok;
   if (state_.rounds_done == schedule_.rounds()) status_ = Status::kFinished;
-  RoundRules before = rules();
-  before.round = state_.rounds_done;
-  before.version = before.round - 1;
-  before.goal = before.quorum =
-      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(recovered.previous.size()));
-  previous_ = std::make_unique<Round>(before, std::span<const ClientId>{}, now_ms);
-  for (const KnownUpdate& u : recovered.previous) previous_->recall(u.client, u.sha256);
-  previous_->close();
+  for (EarlierRound& earlier : std::exchange(state_.earlier, {})) {
+    recall_round(std::move(earlier), now_ms);
+  }
   if (status_ != Status::kRunning) {
-    round_ = std::move(previous_);  // answers those that did not hear of their acknowledgement
+    if (rounds_.empty()) recall_round({state_.rounds_done, state_.ranges, {}, {}}, now_ms);
     admit_clients(clients);
     return {};
   }
   open_round(now_ms);
-  round_->resume_attempt(recovered.attempt);
+  open().round.resume_attempt(recovered.attempt);
   if (recovered.attempt > 1) extend();
+  open().round.invite(recovered.invited);
+  for (const ClientId who : recovered.invited) {
+    if (!at_work_.contains(who) && !silent_.empty()) silent_.erase(silent_.begin());
+  }
   admit_clients(clients);
   bool closed = false;
   const auto each = [&](AcceptedUpdate&& update) -> Result<void> {
+    const auto plan = rounds_.find(update.round);
+    if (plan == rounds_.end()) {
+      return foreign_state("does not know round " + std::to_string(update.round));
+    }
     const auto stats = decode_stats(update.stats);
     if (!stats) return stats.error();
-    if (auto ok = aggregator_->check(update.payload, *stats); !ok) return ok;
-    aggregator_->accumulate(update.payload, *stats);
-    closed = round_->recall(update.client, update.sha256);
+    Aggregator& sum = sum_of(plan->second);
+    if (auto ok = sum.check(update.payload, *stats); !ok) return ok;
+    sum.accumulate(update.payload, *stats);
+    const bool last = plan->second.round.recall(update.client, update.sha256);
+    closed = &plan->second == &open() ? last : open().round.recall_late();
+    fill_up();
     return {};
   };
-  if (auto ok = surroundings_.journal->replay(round_->rules().round, each); !ok) return ok;
+  if (auto ok = surroundings_.journal->replay(each); !ok) return ok;
   if (closed) commit(now_ms);
   return {};
+}
+
+// Its model is gone: who still loads it checks in again.
+void Coordinator::recall_round(EarlierRound&& earlier, std::int64_t now_ms) {
+  RoundRules rules = this->rules();
+  const std::uint32_t open = rules.round;
+  rules.round = earlier.round;
+  rules.version = earlier.round - 1;
+  PlannedRound plan{Round(rules, earlier.missing, now_ms),
+                    schedule_.phase(earlier.round),
+                    schedule_.training(earlier.round),
+                    std::move(earlier.ranges),
+                    {},
+                    {},
+                    {}};
+  plan.grid = planner_->grid(plan.ranges, plan.training.scale_learning_rate > 0);
+  plan.round.close();
+  for (const auto& [who, sha256] : earlier.delivered) (void)plan.round.recall(who, sha256);
+  plan.round.take_late(status_ == Status::kRunning && counts_in(earlier.round, open));
+  rounds_.emplace(earlier.round, std::move(plan));
 }
 
 Result<void> Coordinator::restore(RunState&& state) {
@@ -174,6 +201,7 @@ Result<void> Coordinator::write_checkpoint() {
   }
   const auto ranges = planner_->state();
   written.ranges.assign(ranges.begin(), ranges.end());
+  for (const auto& [number, plan] : rounds_) written.earlier.push_back(plan.summary());
   return surroundings_.journal->commit_round(
       {state_.run, state_.rounds_done, encode_run_state(written)});
 }
@@ -184,7 +212,7 @@ std::uint32_t Coordinator::goal() const {
 }
 
 std::uint32_t Coordinator::cohort_size(std::uint32_t attempt) const {
-  const std::uint64_t one = share_of(config_.round().over_selection(), round_->rules().goal);
+  const std::uint64_t one = share_of(config_.round().over_selection(), open().round.rules().goal);
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(one * attempt, state_.attendance.clients));
 }
@@ -205,57 +233,132 @@ RoundRules Coordinator::rules() const {
 }
 
 void Coordinator::open_round(std::int64_t now_ms) {
-  round_ = std::make_unique<Round>(rules(), std::span<const ClientId>{}, now_ms);
-  had_silent_ = false;
-  absent_at_opening_ = state_.attendance.absent;
-  extend();
-  const std::uint32_t number = round_->rules().round;
-  training_ = schedule_.training(number);
-  grid_ = planner_->grid(training_.scale_learning_rate > 0);
-  const bool observes = training_.calibration_samples > 0;
-  aggregator_ = std::make_unique<Aggregator>(grid_, observes ? graph_->steps.size() : 0);
-  inbox_.clear();
-  broadcast_ =
-      encode_broadcast(*graph_, state_.model, static_cast<int>(config_.codec().downlink_bits()));
-  broadcast_sha256_ = sha256(broadcast_);
+  const std::uint32_t number = state_.rounds_done + 1;
+  const std::span<const float> ranges = planner_->state();
+  PlannedRound plan{Round(rules(), std::span<const ClientId>{}, now_ms),
+                    schedule_.phase(number),
+                    schedule_.training(number),
+                    {ranges.begin(), ranges.end()},
+                    {},
+                    encode_broadcast(*graph_, state_.model,
+                                     static_cast<int>(config_.codec().downlink_bits())),
+                    {}};
+  plan.grid = planner_->grid(plan.training.scale_learning_rate > 0);
+  plan.broadcast_sha256 = sha256(plan.broadcast);
+  at_work_ = at_work();
   current_ = {};
   current_.round = number;
-  current_.phase = schedule_.phase(number);
+  current_.phase = plan.phase;
   current_.opened_ms = now_ms;
+  rounds_.emplace(number, std::move(plan));
+  absent_at_opening_ = state_.attendance.absent;
+  extend();
+  sum_ = std::make_unique<RoundSum>(number);
+  if (!asynchronous()) inbox_.clear();
 }
 
-// Invites whom the round's attempt asks for. Who is absent is taken as the checkpoint has it, so
-// that a restarted coordinator invites the same again.
+// Clients that are counted on for an update of a closed round: the last that they were invited to.
+std::set<ClientId> Coordinator::at_work() const {
+  std::set<ClientId> at_work, seen;
+  for (auto r = rounds_.rbegin(); r != rounds_.rend(); ++r) {
+    const Round& round = r->second.round;
+    for (const ClientId who : round.missing()) {
+      if (seen.insert(who).second && round.takes_late()) at_work.insert(who);
+    }
+    for (const auto& [who, sha256] : round.delivered()) seen.insert(who);
+  }
+  return at_work;
+}
+
+bool Coordinator::takes(std::uint32_t round) const {
+  const auto plan = rounds_.find(round);
+  return status_ == Status::kRunning && plan != rounds_.end() &&
+         (plan->second.round.open() || plan->second.round.takes_late());
+}
+
+// Updates of one phase do not fit another: their tensors are not the same.
+bool Coordinator::counts_in(std::uint32_t round, std::uint32_t open) const {
+  return open - round <= config_.round().max_staleness() &&
+         schedule_.phase(round) == schedule_.phase(open);
+}
+
+// After a round was closed: which rounds still take updates, and who failed to send one.
+void Coordinator::age_rounds() {
+  const std::uint32_t next = state_.rounds_done + 1;
+  std::set<ClientId> later;  // invited to younger rounds, and judged with those
+  for (auto it = rounds_.rbegin(); it != rounds_.rend(); ++it) {
+    auto& [number, plan] = *it;
+    const bool over = number == state_.rounds_done || plan.round.takes_late();
+    const bool takes = state_.rounds_done < schedule_.rounds() && counts_in(number, next);
+    plan.round.take_late(takes);
+    if (!takes) plan.broadcast = {};
+    for (const ClientId who : plan.round.missing()) {
+      if (later.insert(who).second && over && !takes) state_.attendance.absent.insert(who);
+    }
+    for (const auto& [who, sha256] : plan.round.delivered()) later.insert(who);
+  }
+  std::erase_if(rounds_, [&](const auto& r) {
+    return !r.second.round.takes_late() && r.first < state_.rounds_done;
+  });
+}
+
+// Invites whom the round's attempt asks for. Who is absent, or at work, is taken as the checkpoint
+// has it, so that a restarted coordinator invites the same again.
 void Coordinator::extend() {
   Attendance attendance = state_.attendance;
   attendance.absent = absent_at_opening_;
-  cohort_ = choose_cohort(config_.run().seed(), round_->rules().round, attendance,
-                          cohort_size(round_->attempt()));
-  round_->invite(cohort_);
+  attendance.barred.insert(at_work_.begin(), at_work_.end());
+  Round& round = open().round;
+  const std::uint32_t size = cohort_size(round.attempt());
+  slots_ = size - std::min(size - 1, static_cast<std::uint32_t>(at_work_.size()));
+  order_ = choose_cohort(config_.run().seed(), round.rules().round, attendance,
+                         slots_ + (asynchronous() ? round.rules().goal : 0));
+  next_ = 0;
+  cohort_.clear();
   silent_.clear();
-  for (const ClientId who : cohort_) {
+  fill_up();
+}
+
+// In asynchronous mode every update that comes in makes room for another client.
+void Coordinator::fill_up() {
+  Round& round = open().round;
+  if (!round.open()) return;
+  const std::size_t room = slots_ + (asynchronous() ? round.accepted() : 0);
+  for (; next_ < std::min(room, order_.size()); ++next_) {
+    const ClientId who = order_[next_];
+    cohort_.push_back(who);
+    round.invite({&who, 1});
     if (state_.attendance.absent.contains(who)) silent_.insert(who);
   }
-  had_silent_ = had_silent_ || !silent_.empty();
 }
 
 // A client that was not chosen takes the place of one that is still absent, so that a round does
 // not wait for the dead while others have come back.
 void Coordinator::substitute(ClientId who) {
-  if (silent_.empty() || !round_->open() || round_->is_invited(who)) return;
+  Round& round = open().round;
+  if (silent_.empty() || !round.open() || round.is_invited(who)) return;
   silent_.erase(silent_.begin());
+  invite_out_of_turn(who);
+}
+
+// Written down before the client hears of it, as a restarted coordinator would not know why.
+void Coordinator::invite_out_of_turn(ClientId who) {
+  Round& round = open().round;
   cohort_.push_back(who);
-  round_->invite({&who, 1});
+  round.invite({&who, 1});
+  if (surroundings_.journal == nullptr) return;
+  // What is not written makes the next sync() fail.
+  (void)surroundings_.journal->add_invited(round.rules().round, who);
 }
 
 // A restarted coordinator is told of barred and new clients only after it has gone on with a later
 // attempt: the choice of that attempt is made again with them.
 void Coordinator::extend_again() {
-  if (status_ == Status::kRunning && round_ != nullptr && round_->attempt() > 1) extend();
+  if (status_ == Status::kRunning && !rounds_.empty() && attempt() > 1) extend();
 }
 
 void Coordinator::tick(std::int64_t now_ms) {
-  if (status_ == Status::kRunning) carry_out(round_->step(Ticked{}, now_ms), now_ms);
+  if (status_ == Status::kRunning) carry_out(open().round.step(Ticked{}, now_ms), now_ms);
 }
 
 void Coordinator::carry_out(const std::vector<Action>& actions, std::int64_t now_ms) {
@@ -265,13 +368,13 @@ void Coordinator::carry_out(const std::vector<Action>& actions, std::int64_t now
       extend();
       if (surroundings_.journal != nullptr) {
         // Not written: a restart invites fewer at first, and nothing else changes.
-        (void)surroundings_.journal->add_attempt(round_->rules().round, round_->attempt());
+        (void)surroundings_.journal->add_attempt(open().round.rules().round, attempt());
       }
     }
     if (std::holds_alternative<Abandon>(action)) {
-      fail("round " + std::to_string(round_->rules().round) + ": only " +
-           std::to_string(round_->accepted()) + " of the " +
-           std::to_string(round_->rules().quorum) + " updates of a quorum after " +
+      const Round& round = open().round;
+      fail("round " + std::to_string(round.rules().round) + ": only " +
+           std::to_string(round.accepted()) + " of the " + std::to_string(round.rules().quorum) + " updates of a quorum after " +
            std::to_string(kMaxAttempts) +
            " deadlines; raise round.deadline_s or round.over_selection, or lower round.quorum");
     }
@@ -279,25 +382,38 @@ void Coordinator::carry_out(const std::vector<Action>& actions, std::int64_t now
 }
 
 void Coordinator::commit(std::int64_t now_ms) {
-  const Aggregate sum = std::move(*aggregator_).report();
-  apply_mean(*graph_, *strategy_, mean_update(sum), state_.model.params);
-  planner_->learn(sum);
-  if (current_.phase == Phase::kObserve) calibrate(*graph_, sum.histograms, state_.model);
-
-  current_.invited = round_->invited();
-  current_.tasked = round_->tasked();
-  current_.aggregated = sum.clients;
-  current_.attempts = round_->attempt();
-  current_.samples_seen = sum.seen;
-  current_.mean_loss = static_cast<double>(sum.loss) * kLossUnit /
-                       static_cast<double>(std::max<std::uint64_t>(sum.seen, 1));
-  const std::uint64_t codes = sent_elements(grid_) * sum.clients;
+  const Round& round = open().round;
+  const std::uint32_t number = round.rules().round;
+  const auto sums = std::move(*sum_).report();
+  apply_mean(*graph_, *strategy_, mean_update(number, sums), state_.model.params);
+  std::vector<float> max_abs(graph_->params.size());
+  std::uint64_t loss = 0, clipped = 0, codes = 0;
+  for (const auto& [trained, sum] : sums) {
+    current_.aggregated += sum.clients;
+    current_.stale += trained == number ? 0 : sum.clients;
+    current_.samples_seen += sum.seen;
+    loss += sum.loss;
+    clipped += sum.clipped;
+    codes += sent_elements(sum.grid) * sum.clients;
+    for (std::size_t t = 0; t < max_abs.size(); ++t) {
+      max_abs[t] = std::max(max_abs[t], sum.max_abs[t]);
+    }
+  }
+  planner_->learn(max_abs);
+  if (current_.phase == Phase::kObserve) {
+    calibrate(*graph_, sums.at(number).histograms, state_.model);
+  }
+  current_.invited = round.invited();
+  current_.tasked = round.tasked();
+  current_.attempts = round.attempt();
+  current_.mean_loss = static_cast<double>(loss) * kLossUnit /
+                       static_cast<double>(std::max<std::uint64_t>(current_.samples_seen, 1));
   current_.clipped_share =
-      codes == 0 ? 0 : static_cast<double>(sum.clipped) / static_cast<double>(codes);
+      codes == 0 ? 0 : static_cast<double>(clipped) / static_cast<double>(codes);
   current_.closed_ms = now_ms;
   state_.last = current_;
   ++state_.rounds_done;
-  for (const ClientId who : round_->missing()) state_.attendance.absent.insert(who);
+  age_rounds();
   const auto& params = state_.model.params;
   if (!std::all_of(params.begin(), params.end(), [](float v) { return std::isfinite(v); })) {
     return fail("round " + std::to_string(state_.rounds_done) +
@@ -310,7 +426,6 @@ void Coordinator::commit(std::int64_t now_ms) {
     inbox_.clear();
     return;
   }
-  previous_ = std::move(round_);
   open_round(now_ms);
 }
 

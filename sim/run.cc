@@ -92,6 +92,7 @@ RoundReport describe_round(const RoundSummary& summary) {
   r.phase = phase_name(summary.phase);
   r.clients_sampled = summary.invited;
   r.clients_aggregated = summary.aggregated;
+  r.updates_stale = summary.stale;
   r.clients_tasked = summary.tasked;
   r.updates_refused = summary.refused;
   r.attempts = summary.attempts;

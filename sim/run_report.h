@@ -11,7 +11,8 @@ struct RoundReport {
   std::uint32_t round = 0;  // from 1
   std::string phase;        // "warmup", "observe", "quantized", "frozen", "fp32"
   std::uint32_t clients_sampled = 0;
-  std::uint32_t clients_aggregated = 0;
+  std::uint32_t clients_aggregated = 0;  // updates in the sum
+  std::uint32_t updates_stale = 0;       // of these, trained on an older model
   std::uint32_t clients_tasked = 0;   // of clients_sampled, took the task
   std::uint32_t updates_refused = 0;  // uploads that the coordinator refused
   std::uint32_t attempts = 1;         // deadlines without a quorum, and one

@@ -1,7 +1,6 @@
 #include "sim/virtual_world.h"
 
 #include <algorithm>
-#include <set>
 
 #include "sim/guarded.h"
 
@@ -53,30 +52,42 @@ Result<void> VirtualWorld::run_round() {
       if (open && coordinator_.attempt() != attempt) invite();
     }
   }
-  wait_for_training();
-  for (const auto& [at, job] : uploads_) busy_until_[at.second] = at.first;
+  std::erase_if(uploads_, [&](const auto& upload) {
+    const auto& [at, job] = upload;
+    if (coordinator_.takes(job.work->task.round)) return false;
+    if (job.update.valid()) job.update.wait();
+    busy_until_[at.second] = at.first;
+    working_.erase(at.second);
+    return true;
+  });
   std::erase_if(busy_until_, [&](const auto& b) { return b.second <= clock_.now_ms(); });
-  uploads_.clear();
+  if (coordinator_.takes(round + 1)) return {};  // who is on its way is still welcome
+  for (const auto& [at, nothing] : check_ins_) working_.erase(at.second);
   check_ins_.clear();
   return {};
 }
 
 void VirtualWorld::invite() {
-  std::set<ClientId> working;
-  for (const auto& [at, job] : uploads_) working.insert(at.second);
-  for (const auto& [at, nothing] : check_ins_) working.insert(at.second);
-  const std::uint32_t round = coordinator_.rounds_done() + 1;
-  const auto call = [&](ClientId who) {
-    if (working.contains(who)) return;
-    std::int64_t at = clock_.now_ms() + scenario_.check_in_ms(round, who);
-    if (const auto busy = busy_until_.find(who); busy != busy_until_.end()) {
-      at = std::max(at, busy->second);
-    }
-    check_ins_.emplace(At{at, who}, std::monostate{});
-  };
-  for (const ClientId who : coordinator_.cohort()) call(who);
+  called_ = 0;
+  invite_more();
   // Who dropped out is back, and says so: it is counted on again in the rounds to come.
   for (const ClientId who : coordinator_.attendance().absent) call(who);
+}
+
+// The cohort grows as updates come in, if rounds are asynchronous.
+void VirtualWorld::invite_more() {
+  const auto cohort = coordinator_.cohort();
+  while (called_ < cohort.size()) call(cohort[called_++]);
+}
+
+void VirtualWorld::call(ClientId who) {
+  if (!working_.insert(who).second) return;
+  const std::uint32_t round = coordinator_.rounds_done() + 1;
+  std::int64_t at = clock_.now_ms() + scenario_.check_in_ms(round, who);
+  if (const auto busy = busy_until_.find(who); busy != busy_until_.end()) {
+    at = std::max(at, busy->second);
+  }
+  check_ins_.emplace(At{at, who}, std::monostate{});
 }
 
 // The next event before the deadline; false if there is none.
@@ -96,11 +107,13 @@ bool VirtualWorld::step() {
     auto node = uploads_.extract(uploads_.begin());
     clock_.advance_to(node.key().first);
     upload(node.key().second, std::move(node.mapped()));
+    invite_more();
   }
   return true;
 }
 
 void VirtualWorld::check_in(ClientId who) {
+  working_.erase(who);  // unless there is something to do
   MemoryTransport transport(coordinator_, who, clock_, traffic_);
   const Traffic before = traffic_;
   auto begun = session(transport).begin();
@@ -117,6 +130,7 @@ void VirtualWorld::check_in(ClientId who) {
   const std::uint64_t samples = partition_.samples(who).size() * task.training.epochs;
   const At at{clock_.now_ms() + scenario_.work_ms(who, samples, bytes), who};
   uploads_.emplace(at, Job{std::make_shared<const Work>(std::move(*work)), {}});
+  working_.insert(who);
 }
 
 // Hands the next uploads that can still count to the pool.
@@ -139,6 +153,7 @@ void VirtualWorld::start_training(ClientId who, Job& job) {
 }
 
 void VirtualWorld::upload(ClientId who, Job job) {
+  working_.erase(who);
   auto update = job.update.get();
   if (!update) {
     last_failure_ = "client " + std::to_string(who) + ": " + update.error().what;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -25,8 +26,8 @@ namespace fedqat {
 
 // Memory O(model x threads): at most 2 x threads trained updates wait for their virtual time.
 //
-// A client whose upload could not come before its round closed does not train: it would only be
-// told that it is late. It stays busy until then, as a device would.
+// A client whose upload could not come while it counts does not train: it would only be told that
+// it is late. It stays busy until then, as a device would.
 class VirtualWorld {
  public:
   // Everything given must outlive this.
@@ -55,6 +56,8 @@ class VirtualWorld {
 
   void wait_for_training();
   void invite();
+  void invite_more();
+  void call(ClientId who);
   bool step();
   void check_in(ClientId who);
   void upload(ClientId who, Job job);
@@ -77,8 +80,10 @@ class VirtualWorld {
   std::uint32_t trained_ = 0;    // updates of this round
   std::uint32_t failed_ = 0;     // trainings of this round without one
 
+  std::size_t called_ = 0;  // of the cohort, in this attempt
   std::map<At, std::monostate> check_ins_;
   std::map<At, Job> uploads_;
+  std::unordered_set<ClientId> working_;  // those in the two above
   std::unordered_map<ClientId, std::int64_t> busy_until_;  // of rounds that closed without them
 };
 

@@ -14,12 +14,12 @@ class RoundsJournal final : public Journal {
   explicit RoundsJournal(std::unique_ptr<Journal> journal) : journal_(std::move(journal)) {}
 
   Result<std::optional<Recovered>> load() override { return journal_->load(); }
-  Result<void> replay(std::uint32_t round,
-                      const std::function<Result<void>(AcceptedUpdate&&)>& each) override {
-    return journal_->replay(round, each);
+  Result<void> replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) override {
+    return journal_->replay(each);
   }
   Result<void> add(const AcceptedUpdate&) override { return {}; }
   Result<void> add_attempt(std::uint32_t, std::uint32_t) override { return {}; }
+  Result<void> add_invited(std::uint32_t, std::uint32_t) override { return {}; }
   Result<void> commit_round(const Checkpoint& checkpoint) override {
     return journal_->commit_round(checkpoint);
   }

@@ -32,6 +32,13 @@ constexpr std::string_view kSchema[] = {R"(
     PRIMARY KEY(round, client)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE attempts(round INTEGER PRIMARY KEY, attempt INTEGER NOT NULL) STRICT;
+)",
+                                        // The checkpoint's state has these since.
+                                        R"(
+  DROP TABLE previous;
+  CREATE TABLE invited(
+    round INTEGER NOT NULL, client INTEGER NOT NULL, PRIMARY KEY(round, client)
+  ) STRICT, WITHOUT ROWID;
 )"};
 
 struct PendingUpdate {
@@ -43,7 +50,11 @@ struct PendingAttempt {
   std::uint32_t round = 0;
   std::uint32_t attempt = 0;
 };
-using Pending = std::variant<PendingUpdate, PendingAttempt, Checkpoint>;
+struct PendingInvitation {
+  std::uint32_t round = 0;
+  std::uint32_t client = 0;
+};
+using Pending = std::variant<PendingUpdate, PendingAttempt, PendingInvitation, Checkpoint>;
 
 std::int64_t stored(std::uint64_t v) { return static_cast<std::int64_t>(v); }
 std::uint32_t u32(std::int64_t v) { return static_cast<std::uint32_t>(v); }
@@ -58,10 +69,10 @@ class SqliteJournal final : public Journal {
   void sync_payloads(bool on) { sync_payloads_ = on; }
 
   Result<std::optional<Recovered>> load() override;
-  Result<void> replay(std::uint32_t round,
-                      const std::function<Result<void>(AcceptedUpdate&&)>& each) override;
+  Result<void> replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) override;
   Result<void> add(const AcceptedUpdate& update) override;
   Result<void> add_attempt(std::uint32_t round, std::uint32_t attempt) override;
+  Result<void> add_invited(std::uint32_t round, std::uint32_t client) override;
   Result<void> commit_round(const Checkpoint& checkpoint) override;
   Result<void> sync() override;
   bool dirty() const override { return broken_ || !pending_.empty(); }
@@ -76,6 +87,7 @@ class SqliteJournal final : public Journal {
   Result<void> write_pending();
   Result<void> write(const PendingUpdate& p);
   Result<void> write(const PendingAttempt& p);
+  Result<void> write(const PendingInvitation& p);
   Result<void> write(const Checkpoint& c);
 
   bool sync_payloads_ = true;
@@ -86,8 +98,8 @@ class SqliteJournal final : public Journal {
   std::vector<Pending> pending_;
   // As if `pending_` were written:
   std::optional<std::uint32_t> done_;  // rounds; empty: no checkpoint yet
-  std::set<std::uint32_t> clients_;    // of the open round
-  std::uint64_t in_segment_ = 0;       // records of the open round
+  std::set<std::pair<std::uint32_t, std::uint32_t>> updates_;  // round, client
+  std::uint64_t in_segment_ = 0;                               // records of the open round
 };
 
 Error SqliteJournal::invalid(std::string what) const {
@@ -138,8 +150,8 @@ Result<void> SqliteJournal::recover() {
     auto row = rows->step();
     if (!row) return row.error();
     if (!*row) break;
-    if (!done_ || u32(rows->integer(0)) != *done_ + 1) return corrupt("an update of no open round");
-    clients_.insert(u32(rows->integer(1)));
+    if (!done_ || u32(rows->integer(0)) > *done_ + 1) return corrupt("an update of no open round");
+    updates_.emplace(u32(rows->integer(0)), u32(rows->integer(1)));
     if (rows->is_null(2)) continue;
     const Location at{static_cast<std::uint64_t>(rows->integer(2)), u32(rows->integer(3)), 0};
     end = std::max(end, at.end());
@@ -169,35 +181,30 @@ Result<std::optional<Recovered>> SqliteJournal::load() {
   if (!found) return found.error();
   if (*found) recovered.attempt = u32(attempt->integer(0));
 
-  auto known = db_.prepare("SELECT client, sha256 FROM previous WHERE round = ? ORDER BY client");
-  if (!known) return known.error();
-  known->bind(0, std::int64_t{c.rounds_done});
+  auto invited = db_.prepare("SELECT client FROM invited WHERE round = ? ORDER BY client");
+  if (!invited) return invited.error();
+  invited->bind(0, std::int64_t{c.rounds_done} + 1);
   while (true) {
-    found = known->step();
+    found = invited->step();
     if (!found) return found.error();
     if (!*found) return std::optional(std::move(recovered));
-    auto hash = digest(known->blob(1));
-    if (!hash) return hash.error();
-    recovered.previous.push_back({u32(known->integer(0)), *hash});
+    recovered.invited.push_back(u32(invited->integer(0)));
   }
 }
 
-Result<void> SqliteJournal::replay(std::uint32_t round,
-                                   const std::function<Result<void>(AcceptedUpdate&&)>& each) {
+Result<void> SqliteJournal::replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) {
   if (auto r = settled(); !r) return r;
-  if (auto r = expect_open(round); !r) return r;
   auto row = db_.prepare(
-      "SELECT client, version, sha256, stats, crc, payload, offset, length FROM updates "
-      "WHERE round = ? ORDER BY client");
+      "SELECT client, version, sha256, stats, crc, payload, offset, length, round FROM updates "
+      "ORDER BY round, client");
   if (!row) return row.error();
-  row->bind(0, std::int64_t{round});
   while (true) {
     auto found = row->step();
     if (!found) return found.error();
     if (!*found) return {};
     AcceptedUpdate update;
     update.client = u32(row->integer(0));
-    update.round = round;
+    update.round = u32(row->integer(8));
     update.version = static_cast<std::uint64_t>(row->integer(1));
     auto hash = digest(row->blob(2));
     if (!hash) return hash.error();
@@ -221,8 +228,11 @@ Result<void> SqliteJournal::replay(std::uint32_t round,
 
 Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   if (auto r = usable(); !r) return r;
-  if (auto r = expect_open(update.round); !r) return r;
-  if (clients_.count(update.client) != 0) {
+  if (!done_ || update.round > *done_ + 1) {
+    return invalid("round " + std::to_string(update.round) + " is not open");
+  }
+  const std::pair place(update.round, update.client);
+  if (updates_.contains(place)) {
     return invalid("the update of client " + std::to_string(update.client) + " is there already");
   }
   PendingUpdate p;
@@ -247,7 +257,7 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   }
   FEDQAT_FAILPOINT("journal.add.after_payload");
   pending_.emplace_back(std::move(p));
-  clients_.insert(update.client);
+  updates_.insert(place);
   return {};
 }
 
@@ -258,6 +268,13 @@ Result<void> SqliteJournal::add_attempt(std::uint32_t round, std::uint32_t attem
   return {};
 }
 
+Result<void> SqliteJournal::add_invited(std::uint32_t round, std::uint32_t client) {
+  if (auto r = usable(); !r) return r;
+  if (auto r = expect_open(round); !r) return r;
+  pending_.emplace_back(PendingInvitation{round, client});
+  return {};
+}
+
 Result<void> SqliteJournal::commit_round(const Checkpoint& checkpoint) {
   if (auto r = usable(); !r) return r;
   if (done_) {
@@ -265,7 +282,7 @@ Result<void> SqliteJournal::commit_round(const Checkpoint& checkpoint) {
   }
   pending_.emplace_back(checkpoint);
   done_ = checkpoint.rounds_done;
-  clients_.clear();
+  updates_.clear();
   in_segment_ = 0;
   return {};
 }
@@ -332,6 +349,15 @@ Result<void> SqliteJournal::write(const PendingAttempt& p) {
   return done;
 }
 
+Result<void> SqliteJournal::write(const PendingInvitation& p) {
+  auto insert = db_.prepare("INSERT OR REPLACE INTO invited VALUES(?, ?)");
+  if (!insert) return insert.error();
+  FEDQAT_FAILPOINT("journal.invited.before_insert");
+  auto done = insert->bind(0, std::int64_t{p.round}).bind(1, std::int64_t{p.client}).run();
+  FEDQAT_FAILPOINT("journal.invited.after_insert");
+  return done;
+}
+
 Result<void> SqliteJournal::write(const Checkpoint& c) {
   auto insert = db_.prepare("INSERT INTO checkpoint VALUES(?, ?, ?)");
   if (!insert) return insert.error();
@@ -340,11 +366,10 @@ Result<void> SqliteJournal::write(const Checkpoint& c) {
   if (auto r = insert->run(); !r) return r;
   FEDQAT_FAILPOINT("journal.checkpoint.after_insert");
   const std::string done = std::to_string(c.rounds_done);
-  auto forgotten = db_.execute(
-      "DELETE FROM checkpoint WHERE rounds_done < " + done + " - 1;" +
-      "INSERT INTO previous SELECT round, client, sha256 FROM updates WHERE round = " + done + ";" +
-      "DELETE FROM previous WHERE round < " + done + ";" + "DELETE FROM updates WHERE round <= " +
-      done + ";" + "DELETE FROM attempts WHERE round <= " + done);
+  auto forgotten = db_.execute("DELETE FROM checkpoint WHERE rounds_done < " + done + " - 1;" +
+                               "DELETE FROM updates WHERE round <= " + done + ";" +
+                               "DELETE FROM attempts WHERE round <= " + done + ";" +
+                               "DELETE FROM invited WHERE round <= " + done);
   FEDQAT_FAILPOINT("journal.checkpoint.after_forget");
   return forgotten;
 }

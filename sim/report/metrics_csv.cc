@@ -19,9 +19,10 @@ std::string shortest(double x) {
 std::string metrics_csv(const RunReport& report) {
   std::string csv =
       "round,phase,clients_sampled,clients_aggregated,train_loss,test_accuracy,test_loss,bytes_up,"
-      "bytes_down,seconds,virtual_seconds,clipped_share,clients_tasked,updates_refused,attempts\n";
+      "bytes_down,seconds,virtual_seconds,clipped_share,clients_tasked,updates_refused,attempts,"
+      "updates_stale\n";
   for (const RoundReport& r : report.rounds) {
-    const std::array<std::string, 15> fields = {std::to_string(r.round),
+    const std::array<std::string, 16> fields = {std::to_string(r.round),
                                                 r.phase,
                                                 std::to_string(r.clients_sampled),
                                                 std::to_string(r.clients_aggregated),
@@ -35,7 +36,8 @@ std::string metrics_csv(const RunReport& report) {
                                                 shortest(r.clipped_share),
                                                 std::to_string(r.clients_tasked),
                                                 std::to_string(r.updates_refused),
-                                                std::to_string(r.attempts)};
+                                                std::to_string(r.attempts),
+                                                std::to_string(r.updates_stale)};
     for (const std::string& field : fields) {
       csv += field;
       csv += &field == &fields.back() ? '\n' : ',';

@@ -21,6 +21,7 @@ Json round_json(const RoundReport& r) {
           {"clients_tasked", r.clients_tasked},
           {"updates_refused", r.updates_refused},
           {"attempts", r.attempts},
+          {"updates_stale", r.updates_stale},
           {"train_loss", r.train_loss},
           {"test_accuracy", r.evaluated ? Json(r.test_accuracy) : unmeasured},
           {"test_loss", r.evaluated ? Json(r.test_loss) : unmeasured},
@@ -87,10 +88,11 @@ RoundReport read_round(JsonReader& in, const Node& node, const RunReport& run) {
   r.phase = in.text(node, "phase");
   r.clients_sampled = whole32(in, node, "clients_sampled");
   r.clients_aggregated = whole32(in, node, "clients_aggregated");
-  // Reports of earlier versions lack these three.
+  // Reports of earlier versions lack these four.
   if (in.has(node, "clients_tasked")) r.clients_tasked = whole32(in, node, "clients_tasked");
   if (in.has(node, "updates_refused")) r.updates_refused = whole32(in, node, "updates_refused");
   if (in.has(node, "attempts")) r.attempts = whole32(in, node, "attempts");
+  if (in.has(node, "updates_stale")) r.updates_stale = whole32(in, node, "updates_stale");
   r.train_loss = in.number(node, "train_loss");
   r.evaluated = !in.is_null(node, "test_accuracy");
   r.test_accuracy = r.evaluated ? in.number(node, "test_accuracy") : 0;

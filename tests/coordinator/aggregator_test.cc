@@ -116,18 +116,6 @@ TEST_CASE("aggregator: any number of threads gives the same sums") {
   }
 }
 
-TEST_CASE("aggregator: the mean is weighted by samples") {
-  const UpdateGrid grid = {{2, 8, 0.5F}};
-  const auto update = [&](float v, std::uint32_t samples) {
-    auto e = encode_update(grid, std::vector<float>{v, -v}, Rng({}));
-    return Sample{e->payload, UpdateStats{samples, samples, 0, 0, e->max_abs, {}}};
-  };
-  Aggregator a(grid, 0);
-  for (const auto& u : {update(1, 1), update(4, 3)}) a.accumulate(u.payload, u.stats);
-  REQUIRE(mean_update(std::move(a).report()) == std::vector<float>{3.25F, -3.25F});
-  REQUIRE(mean_update(Aggregator(grid, 0).report()) == std::vector<float>{0, 0});
-}
-
 TEST_CASE("aggregator: a weight with which a sum could overflow is refused") {
   const UpdateGrid grid = {{1, 32, 1}};
   auto e = encode_update(grid, std::vector<float>{-kFixedLimit}, Rng({}));

@@ -12,10 +12,8 @@ namespace {
 
 Graph some_graph() { return *build_graph(every_layer_model({8, 8, 1}, 3), {8, 8, 8}); }
 
-Aggregate with_max_abs(const Graph& graph, float v) {
-  Aggregate a;
-  a.max_abs.assign(graph.params.size(), v);
-  return a;
+std::vector<float> with_max_abs(const Graph& graph, float v) {
+  return std::vector<float>(graph.params.size(), v);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "tests/dst/oracle.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+
+#include "coordinator/round_sum.h"
 
 namespace fedqat::dst {
 namespace {
@@ -24,7 +27,7 @@ void Oracle::made(std::uint32_t round, ClientId who, float value, const Digest& 
 
 void Oracle::close(const Coordinator& c) {
   known_ = c.rounds_done();
-  closed_[known_] = {c.state().params, known_ == 0 ? 0 : c.last_round().aggregated, {}};
+  closed_[known_] = {c.state().params, known_ == 0 ? 0 : c.last_round().aggregated};
 }
 
 void Oracle::began(const Coordinator& c) {
@@ -60,44 +63,66 @@ void Oracle::synced() {
 }
 
 void Oracle::check_sum(std::uint32_t round) {
-  Closed& after = closed_.at(round);
+  const Closed& after = closed_.at(round);
   const Closed& before = closed_.at(round - 1);
-  after.counted.assign(clients_, false);
   std::uint32_t found = 0;
   for (ClientId who = 0; who < clients_; ++who) {
     const double moved = double{after.params[first_ + who]} - double{before.params[first_ + who]};
-    const auto update = made_.find({round, who});
-    if (update == made_.end()) {
-      if (moved != 0) fail(round, who, "counted without an update");
-      continue;
-    }
-    const double times = moved * after.aggregated / double{update->second.first};
-    if (std::abs(times) > 1e-3 && std::abs(times - 1) > 1e-3) {
-      fail(round, who, "counted " + std::to_string(times) + " times");
-    }
-    after.counted[who] = times > 0.5;
-    found += after.counted[who] ? 1 : 0;
-    if (acked_.contains({round, who}) && !after.counted[who]) {
-      fail(round, who, "its acknowledged update is not in the sum", true);
-    }
+    found += count(round, who, moved * after.aggregated);
   }
   if (found != after.aggregated) {
     throw Violation{"round " + std::to_string(round) + ": " + std::to_string(after.aggregated) +
                     " updates are said to be in the sum, " + std::to_string(found) + " are"};
   }
+  for (const Key& owed : owed_) {
+    fail(owed.first, owed.second,
+         "its acknowledged update is not in the sum of round " + std::to_string(round), true);
+  }
+}
+
+// Which of the client's updates that may be in the round's sum make up `sum`?
+std::uint32_t Oracle::count(std::uint32_t round, ClientId who, double sum) {
+  std::vector<std::pair<Key, double>> may;
+  for (std::uint32_t trained = round - std::min(round - 1, max_staleness_); trained <= round;
+       ++trained) {
+    const auto update = made_.find({trained, who});
+    if (update == made_.end() || counted_.contains(update->first)) continue;
+    may.emplace_back(update->first,
+                     double{update->second.first} * staleness_weight(round - trained));
+  }
+  for (std::uint32_t some = 0; some < 1U << may.size(); ++some) {
+    double want = 0, largest = 1e-9;
+    std::uint32_t n = 0;
+    for (std::size_t i = 0; i < may.size(); ++i) {
+      largest = std::max(largest, std::abs(may[i].second));
+      if ((some >> i & 1U) == 0) continue;
+      want += may[i].second;
+      ++n;
+    }
+    if (std::abs(want - sum) > 1e-3 * largest) continue;
+    for (std::size_t i = 0; i < may.size(); ++i) {
+      if ((some >> i & 1U) == 0) continue;
+      counted_.insert(may[i].first);
+      owed_.erase(may[i].first);
+    }
+    return n;
+  }
+  fail(round, who, "no updates of it sum to " + std::to_string(sum));
 }
 
 void Oracle::acked(std::uint32_t round, ClientId who, const Digest& sha256) {
-  const auto [known, is_new] = acked_.try_emplace({round, who}, sha256);
+  const Key key(round, who);
+  const auto [known, is_new] = acked_.try_emplace(key, sha256);
   if (!is_new && known->second != sha256) fail(round, who, "two updates are acknowledged");
-  const auto update = made_.find({round, who});
+  const auto update = made_.find(key);
   if (update == made_.end() || update->second.second != sha256) {
     fail(round, who, "an update that its device did not send first is acknowledged");
   }
-  if (round > durable_ || !one_hot_) return;
-  if (!closed_.at(round).counted[who]) {
+  if (!one_hot_ || counted_.contains(key)) return;
+  if (round + max_staleness_ <= durable_) {
     fail(round, who, "acknowledged after the round, but not in its sum");
   }
+  owed_.insert(key);
 }
 
 }  // namespace fedqat::dst

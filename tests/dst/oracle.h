@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +20,10 @@ struct Violation {
 class Oracle {
  public:
   Oracle(const Plan& plan, std::size_t first_weight)
-      : one_hot_(plan.mode == Mode::kOneHot), clients_(plan.clients), first_(first_weight) {}
+      : one_hot_(plan.mode == Mode::kOneHot),
+        clients_(plan.clients),
+        max_staleness_(plan.config.round().max_staleness()),
+        first_(first_weight) {}
 
   // A device made its update of a round; `value` is what it adds in one-hot mode.
   void made(std::uint32_t round, ClientId who, float value, const Digest& sha256);
@@ -40,17 +44,18 @@ class Oracle {
   struct Closed {
     std::vector<float> params;
     std::uint32_t aggregated = 0;
-    std::vector<bool> counted;  // [client], once durable
   };
   using Key = std::pair<std::uint32_t, ClientId>;
 
   void close(const Coordinator& c);
   void check_sum(std::uint32_t round);
+  std::uint32_t count(std::uint32_t round, ClientId who, double sum);
   [[noreturn]] static void fail(std::uint32_t round, ClientId who, const std::string& what,
                                 bool lost = false);
 
   bool one_hot_;
   std::uint32_t clients_;
+  std::uint32_t max_staleness_;
   std::size_t first_;
   bool any_ = false;
   std::uint32_t known_ = 0;                 // rounds closed in memory
@@ -58,6 +63,8 @@ class Oracle {
   std::map<std::uint32_t, Closed> closed_;  // by rounds done
   std::map<Key, std::pair<float, Digest>> made_;
   std::map<Key, Digest> acked_;
+  // One-hot mode: of (round of training, client), in a sum on the disk; acknowledged, not there yet.
+  std::set<Key> counted_, owed_;
 };
 
 }  // namespace fedqat::dst

@@ -46,6 +46,10 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   c.mutable_round()->set_quorum(all ? 1 : 0.5);
   c.mutable_round()->set_over_selection(all || rng.below(2) == 0 ? 1 : 1.4);
   c.mutable_round()->set_deadline_s(all ? 60 : 8);
+  if (!all && rng.below(3) == 0) {
+    c.mutable_round()->set_max_staleness(1 + rng.below(3));
+    c.mutable_round()->set_over_selection(1 + rng.uniform_double());
+  }
   const char* strategies[] = {"fedavg", "fedavgm", "fedadam"};
   if (all) c.mutable_server()->set_strategy(strategies[rng.below(3)]);
   auto network = network_from_config(c, {side, side, 1}, side == kHuge ? 10 : 3, {1.0F / 255, 0});

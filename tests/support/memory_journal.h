@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <set>
+#include <utility>
 
 #include "coordinator/journal.h"
 
@@ -14,33 +16,35 @@ class MemoryJournal final : public Journal {
 
   Result<std::optional<Recovered>> load() override {
     if (!now_.checkpoint) return std::optional<Recovered>();
-    Recovered r{*now_.checkpoint, now_.attempt, {}};
-    for (const auto& [client, sha256] : now_.previous) r.previous.push_back({client, sha256});
-    return std::optional<Recovered>(std::move(r));
+    const auto& invited = now_.invited;
+    return std::optional(
+        Recovered{*now_.checkpoint, now_.attempt, {invited.begin(), invited.end()}});
   }
-  Result<void> replay(std::uint32_t round,
-                      const std::function<Result<void>(AcceptedUpdate&&)>& each) override {
-    FEDQAT_CHECK(round == now_.checkpoint->rounds_done + 1);
-    for (const auto& [client, update] : now_.updates) {
+  Result<void> replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) override {
+    for (const auto& [place, update] : now_.updates) {
       if (auto ok = each(AcceptedUpdate(update)); !ok) return ok;
     }
     return {};
   }
   Result<void> add(const AcceptedUpdate& update) override {
     if (full) return Error{Errc::kUnavailable, "no space"};
-    FEDQAT_CHECK(now_.updates.emplace(update.client, update).second);
+    FEDQAT_CHECK(update.round <= now_.checkpoint->rounds_done + 1);
+    FEDQAT_CHECK(now_.updates.emplace(std::pair(update.round, update.client), update).second);
     return {};
   }
   Result<void> add_attempt(std::uint32_t, std::uint32_t attempt) override {
     now_.attempt = attempt;
     return {};
   }
+  Result<void> add_invited(std::uint32_t, std::uint32_t client) override {
+    now_.invited.insert(client);
+    return {};
+  }
   Result<void> commit_round(const Checkpoint& checkpoint) override {
     now_.checkpoint = checkpoint;
     now_.attempt = 1;
-    now_.previous.clear();
-    for (const auto& [client, update] : now_.updates) now_.previous[client] = update.sha256;
     now_.updates.clear();
+    now_.invited.clear();
     return {};
   }
   Result<void> sync() override {
@@ -55,8 +59,8 @@ class MemoryJournal final : public Journal {
   struct State {
     std::optional<Checkpoint> checkpoint;
     std::uint32_t attempt = 1;
-    std::map<std::uint32_t, AcceptedUpdate> updates;
-    std::map<std::uint32_t, Digest> previous;
+    std::set<std::uint32_t> invited;
+    std::map<std::pair<std::uint32_t, std::uint32_t>, AcceptedUpdate> updates;  // round, client
   };
   State now_, durable_;
 };

@@ -3,7 +3,10 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "common/base/rng.h"
@@ -42,12 +45,12 @@ struct JournalContent {
   bool any = false;
   Checkpoint checkpoint;
   std::uint32_t attempt = 1;
-  std::vector<KnownUpdate> previous;
-  std::map<std::uint32_t, AcceptedUpdate> updates;
+  std::set<std::uint32_t> invited;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, AcceptedUpdate> updates;  // round, client
 
   bool operator==(const JournalContent& o) const {
     return any == o.any && checkpoint == o.checkpoint && attempt == o.attempt &&
-           previous == o.previous && updates == o.updates;
+           invited == o.invited && updates == o.updates;
   }
 };
 
@@ -59,15 +62,14 @@ inline Result<JournalContent> content_of(Journal& journal) {
   content.any = true;
   content.checkpoint = (*loaded)->checkpoint;
   content.attempt = (*loaded)->attempt;
-  content.previous = (*loaded)->previous;
-  std::int64_t last = -1;
-  auto replayed =
-      journal.replay(content.checkpoint.rounds_done + 1, [&](AcceptedUpdate&& u) -> Result<void> {
-        REQUIRE(std::int64_t{u.client} > last);  // in order, so none twice
-        last = u.client;
-        content.updates[u.client] = std::move(u);
-        return {};
-      });
+  content.invited = {(*loaded)->invited.begin(), (*loaded)->invited.end()};
+  auto replayed = journal.replay([&](AcceptedUpdate&& u) -> Result<void> {
+    const std::pair place(u.round, u.client);
+    // In order, so none twice.
+    REQUIRE((content.updates.empty() || content.updates.rbegin()->first < place));
+    content.updates[place] = std::move(u);
+    return {};
+  });
   if (!replayed) return replayed.error();
   return content;
 }
@@ -85,19 +87,26 @@ struct JournalModel {
     const std::uint32_t lot = rng.below(100);
     if (lot < 55) {
       const std::uint32_t client = rng.below(40);
-      const AcceptedUpdate update = random_update(rng, open, client, large);
-      const bool known = buffered.updates.count(client) != 0;
+      const std::uint32_t trained = open - std::min(open - 1, rng.below(3));
+      const AcceptedUpdate update = random_update(rng, trained, client, large);
+      const bool known = buffered.updates.contains({trained, client});
       const auto added = journal.add(update);
       if (known) {
         REQUIRE_FALSE(added);
         return true;
       }
-      if (added) buffered.updates[client] = update;
+      if (added) buffered.updates[{trained, client}] = update;
       return added || added.error().code == Errc::kUnavailable;
     }
     if (lot < 60) {
       if (!journal.add_attempt(open, buffered.attempt + 1)) return false;
       ++buffered.attempt;
+      return true;
+    }
+    if (lot < 65) {
+      const std::uint32_t client = rng.below(40);
+      if (!journal.add_invited(open, client)) return false;
+      buffered.invited.insert(client);
       return true;
     }
     if (lot < 70) return commit(journal, random_checkpoint(rng, open));
@@ -111,9 +120,6 @@ struct JournalModel {
     JournalContent next;
     next.any = true;
     next.checkpoint = checkpoint;
-    if (buffered.any) {
-      for (const auto& [client, u] : buffered.updates) next.previous.push_back({client, u.sha256});
-    }
     buffered = std::move(next);
     return true;
   }

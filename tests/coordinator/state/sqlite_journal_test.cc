@@ -90,7 +90,7 @@ TEST_CASE("journal: rounds on real files are found again by the next process") {
   }
 }
 
-TEST_CASE("journal: the open round takes a client's update once, and no other round's") {
+TEST_CASE("journal: a round's update of a client is taken once, and none of a round to come") {
   const TempDir dir;
   auto journal = open_real(dir).value();
   begin_run(*journal);
@@ -100,17 +100,22 @@ TEST_CASE("journal: the open round takes a client's update once, and no other ro
   CHECK(journal->dirty());
   CHECK(journal->add(update).error().code == Errc::kInvalid);
   CHECK(journal->add(random_update(rng, 2, 4, kLarge)).error().code == Errc::kInvalid);
-  CHECK(journal->replay(1, [](AcceptedUpdate&&) { return Result<void>(); }).error().code ==
+  CHECK(journal->replay([](AcceptedUpdate&&) { return Result<void>(); }).error().code ==
         Errc::kInvalid);  // unsynced
   REQUIRE(journal->sync());
   CHECK(journal->add(update).error().code == Errc::kInvalid);
   CHECK(journal->commit_round(random_checkpoint(rng, 2)).error().code == Errc::kInvalid);
   REQUIRE(journal->commit_round(random_checkpoint(rng, 1)));
-  CHECK(journal->add(update).error().code == Errc::kInvalid);
+  CHECK(journal->add(random_update(rng, 3, 3, kLarge)).error().code == Errc::kInvalid);
   REQUIRE(journal->add(random_update(rng, 2, 3, kLarge)));
+  REQUIRE(journal->add(random_update(rng, 1, 4, kLarge)));  // late, counts in round 2
   REQUIRE(journal->sync());
-  CHECK(journal->load().value()->previous ==
-        std::vector<KnownUpdate>{{update.client, update.sha256}});
+  std::vector<std::uint32_t> rounds;
+  REQUIRE(journal->replay([&](AcceptedUpdate&& u) -> Result<void> {
+    rounds.push_back(u.round);
+    return {};
+  }));
+  CHECK(rounds == std::vector<std::uint32_t>{1, 2});
 }
 
 TEST_CASE("journal: replay ends with the first error of its receiver") {
@@ -121,7 +126,7 @@ TEST_CASE("journal: replay ends with the first error of its receiver") {
   for (std::uint32_t c = 0; c < 3; ++c) REQUIRE(journal->add(random_update(rng, 1, c, kLarge)));
   REQUIRE(journal->sync());
   int calls = 0;
-  const auto r = journal->replay(1, [&](AcceptedUpdate&&) -> Result<void> {
+  const auto r = journal->replay([&](AcceptedUpdate&&) -> Result<void> {
     ++calls;
     return Error{Errc::kRejected, "no"};
   });
@@ -149,7 +154,7 @@ TEST_CASE("journal: a changed payload is noticed") {
   }
   disk.content(kSegment)[5000] ^= std::byte{1};
   auto journal = open_sim(disk).value();
-  const auto r = journal->replay(1, [](AcceptedUpdate&&) { return Result<void>(); });
+  const auto r = journal->replay([](AcceptedUpdate&&) { return Result<void>(); });
   CHECK(r.error().code == Errc::kCorrupt);
 }
 
@@ -188,7 +193,7 @@ TEST_CASE("journal: an update for which there is no space is refused, the others
       const bool refused = !added && added.error().code == Errc::kUnavailable;
       CHECK(refused == (client % 3 == 1));
       disk.heal();
-      if (added) expected.updates[client] = update;
+      if (added) expected.updates[{1, client}] = update;
     }
     REQUIRE(journal->sync());
     CHECK(content_of(*journal).value() == expected);

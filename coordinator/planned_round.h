@@ -1,0 +1,25 @@
+// A round with what its plan gave to the devices: enough to answer them and to read their updates.
+#pragma once
+
+#include <vector>
+
+#include "common/codec/update_codec.h"
+#include "common/wire/messages.h"
+#include "coordinator/round.h"
+#include "coordinator/run_state.h"
+
+namespace fedqat {
+
+struct PlannedRound {
+  Round round;
+  Phase phase = Phase::kFloat;
+  LocalTraining training;
+  std::vector<float> ranges;  // GridPlanner::state() when it was opened
+  UpdateGrid grid;
+  Bytes broadcast;  // empty: nobody trains on it any more
+  Digest broadcast_sha256{};
+
+  EarlierRound summary() const { return {round.rules().round, ranges, round.delivered(), round.missing()}; }
+};
+
+}  // namespace fedqat
