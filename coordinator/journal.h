@@ -37,8 +37,8 @@ struct AcceptedUpdate {
 };
 
 struct Recovered {
-  Checkpoint checkpoint;      // the newest
-  std::uint32_t attempt = 1;  // of the open round, rounds_done + 1
+  Checkpoint checkpoint;               // the newest
+  std::uint32_t attempt = 1;           // of the open round, rounds_done + 1
   std::vector<std::uint32_t> invited;  // to the open round out of turn, in client order
 };
 

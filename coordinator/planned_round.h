@@ -19,7 +19,9 @@ struct PlannedRound {
   Bytes broadcast;  // empty: nobody trains on it any more
   Digest broadcast_sha256{};
 
-  EarlierRound summary() const { return {round.rules().round, ranges, round.delivered(), round.missing()}; }
+  EarlierRound summary() const {
+    return {round.rules().round, ranges, round.delivered(), round.missing()};
+  }
 };
 
 }  // namespace fedqat

@@ -98,10 +98,10 @@ class Round {
   const RoundRules& rules() const { return rules_; }
   bool open() const { return open_; }
   std::int64_t deadline_ms() const { return deadline_ms_; }
-  std::uint32_t attempt() const { return attempt_; }  // from 1
+  std::uint32_t attempt() const { return attempt_; }    // from 1
   std::uint32_t accepted() const { return accepted_; }  // that count in this round
-  std::uint32_t tasked() const { return tasked_; }  // clients that were given the task
-  std::vector<ClientId> missing() const;            // invited, without an accepted update
+  std::uint32_t tasked() const { return tasked_; }      // clients that were given the task
+  std::vector<ClientId> missing() const;                // invited, without an accepted update
   std::vector<std::pair<ClientId, Digest>> delivered() const;  // the others
   bool is_invited(ClientId who) const { return members_.contains(who); }
   bool is_missing(ClientId who) const;  // invited, without an accepted update

@@ -31,7 +31,6 @@ class RoundSum {
 // mean[i] = f32(sum_t staleness_weight(round - t) (f64(sums_t[i]) unit_t) / f64(W)), from the
 // oldest t on, W the samples of all; zeros when nothing was sent. Of one round alone this is
 // f32(f64(sums[i]) unit / f64(W)).
-std::vector<float> mean_update(std::uint32_t round,
-                               const std::map<std::uint32_t, Aggregate>& sums);
+std::vector<float> mean_update(std::uint32_t round, const std::map<std::uint32_t, Aggregate>& sums);
 
 }  // namespace fedqat

@@ -49,9 +49,9 @@ struct RunState {
   std::uint32_t rounds_done = 0;
   Attendance attendance;
   ModelState model;
-  std::vector<float> strategy;  // all spans of Strategy::state(), one after the other
-  std::vector<float> ranges;    // GridPlanner::state()
-  RoundSummary last;            // of round rounds_done
+  std::vector<float> strategy;        // all spans of Strategy::state(), one after the other
+  std::vector<float> ranges;          // GridPlanner::state()
+  RoundSummary last;                  // of round rounds_done
   std::vector<EarlierRound> earlier;  // the oldest first
 };
 

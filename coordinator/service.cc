@@ -152,8 +152,7 @@ Reply Coordinator::answer(const FetchModel& request) const {
   const auto chunks = static_cast<std::uint32_t>((model.size() + kChunkBytes - 1) / kChunkBytes);
   if (request.chunk >= chunks) return unknown;
   const std::size_t first = request.chunk * kChunkBytes;
-  const ByteView data =
-      ByteView(model).subspan(first, std::min(kChunkBytes, model.size() - first));
+  const ByteView data = ByteView(model).subspan(first, std::min(kChunkBytes, model.size() - first));
   return {0, ModelChunk{request.version, request.chunk, chunks, plan->second.broadcast_sha256,
                         Bytes(data.begin(), data.end())}};
 }

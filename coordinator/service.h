@@ -98,9 +98,7 @@ class Coordinator {
   const Digest& model_sha256() const { return open().broadcast_sha256; }
   std::int64_t deadline_ms() const { return open().round.deadline_ms(); }
   // Updates that are still missing to end the round at once.
-  std::uint32_t wanted() const {
-    return open().round.rules().goal - open().round.accepted();
-  }
+  std::uint32_t wanted() const { return open().round.rules().goal - open().round.accepted(); }
   // Updates that are trained in this round count: it is open, or not too old.
   bool takes(std::uint32_t round) const;
 

@@ -235,14 +235,14 @@ RoundRules Coordinator::rules() const {
 void Coordinator::open_round(std::int64_t now_ms) {
   const std::uint32_t number = state_.rounds_done + 1;
   const std::span<const float> ranges = planner_->state();
-  PlannedRound plan{Round(rules(), std::span<const ClientId>{}, now_ms),
-                    schedule_.phase(number),
-                    schedule_.training(number),
-                    {ranges.begin(), ranges.end()},
-                    {},
-                    encode_broadcast(*graph_, state_.model,
-                                     static_cast<int>(config_.codec().downlink_bits())),
-                    {}};
+  PlannedRound plan{
+      Round(rules(), std::span<const ClientId>{}, now_ms),
+      schedule_.phase(number),
+      schedule_.training(number),
+      {ranges.begin(), ranges.end()},
+      {},
+      encode_broadcast(*graph_, state_.model, static_cast<int>(config_.codec().downlink_bits())),
+      {}};
   plan.grid = planner_->grid(plan.training.scale_learning_rate > 0);
   plan.broadcast_sha256 = sha256(plan.broadcast);
   at_work_ = at_work();
@@ -374,8 +374,8 @@ void Coordinator::carry_out(const std::vector<Action>& actions, std::int64_t now
     if (std::holds_alternative<Abandon>(action)) {
       const Round& round = open().round;
       fail("round " + std::to_string(round.rules().round) + ": only " +
-           std::to_string(round.accepted()) + " of the " + std::to_string(round.rules().quorum) + " updates of a quorum after " +
-           std::to_string(kMaxAttempts) +
+           std::to_string(round.accepted()) + " of the " + std::to_string(round.rules().quorum) +
+           " updates of a quorum after " + std::to_string(kMaxAttempts) +
            " deadlines; raise round.deadline_s or round.over_selection, or lower round.quorum");
     }
   }

@@ -83,7 +83,7 @@ class VirtualWorld {
   std::size_t called_ = 0;  // of the cohort, in this attempt
   std::map<At, std::monostate> check_ins_;
   std::map<At, Job> uploads_;
-  std::unordered_set<ClientId> working_;  // those in the two above
+  std::unordered_set<ClientId> working_;                   // those in the two above
   std::unordered_map<ClientId, std::int64_t> busy_until_;  // of rounds that closed without them
 };
 

@@ -97,7 +97,7 @@ class SqliteJournal final : public Journal {
   bool broken_ = false;
   std::vector<Pending> pending_;
   // As if `pending_` were written:
-  std::optional<std::uint32_t> done_;  // rounds; empty: no checkpoint yet
+  std::optional<std::uint32_t> done_;                          // rounds; empty: no checkpoint yet
   std::set<std::pair<std::uint32_t, std::uint32_t>> updates_;  // round, client
   std::uint64_t in_segment_ = 0;                               // records of the open round
 };

@@ -63,7 +63,8 @@ class Oracle {
   std::map<std::uint32_t, Closed> closed_;  // by rounds done
   std::map<Key, std::pair<float, Digest>> made_;
   std::map<Key, Digest> acked_;
-  // One-hot mode: of (round of training, client), in a sum on the disk; acknowledged, not there yet.
+  // One-hot mode: of (round of training, client), in a sum on the disk; acknowledged, not there
+  // yet.
   std::set<Key> counted_, owed_;
 };
 

@@ -1,9 +1,9 @@
 // Drives a journal with random operations and knows what must be in it afterwards.
 #pragma once
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>

@@ -140,7 +140,7 @@ TEST_CASE("metrics.csv: a header, a line for each round, the same number of fiel
     const std::size_t end = csv.find('\n', at);
     REQUIRE(end != csv.npos);
     CHECK(std::count(csv.begin() + static_cast<std::ptrdiff_t>(at),
-                     csv.begin() + static_cast<std::ptrdiff_t>(end), ',') == 14);
+                     csv.begin() + static_cast<std::ptrdiff_t>(end), ',') == 15);
     at = end + 1;
   }
   CHECK(lines == 31);
