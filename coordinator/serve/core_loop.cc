@@ -186,6 +186,7 @@ void CoreLoop::observe(const CoordinatorEvent& event) {
     log_.info("round_closed", {{"round", std::int64_t{s.round}},
                                {"phase", phase_name(s.phase)},
                                {"aggregated", std::int64_t{s.aggregated}},
+                               {"stale", std::int64_t{s.stale}},
                                {"invited", std::int64_t{s.invited}},
                                {"refused", std::int64_t{s.refused}},
                                {"attempts", std::int64_t{s.attempts}},

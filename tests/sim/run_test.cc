@@ -118,6 +118,32 @@ TEST_CASE("run: over-selection keeps slow and silent clients from delaying round
   REQUIRE(total < 8 * 60);
 }
 
+TEST_CASE("run: asynchronous rounds do not wait for slow clients, and count what they send") {
+  auto config = small_run();
+  config.mutable_run()->set_rounds(30);
+  config.mutable_round()->set_clients(4);
+  config.mutable_sim()->set_slow_share(0.3);
+  const auto seconds = [](const RunOutcome& outcome) {
+    double total = 0;
+    for (const RoundReport& r : outcome.report.rounds) total += r.virtual_seconds;
+    return total;
+  };
+  const double waiting = seconds(run(config));
+  config.mutable_round()->set_over_selection(3);
+  config.mutable_round()->set_max_staleness(10);
+  const RunOutcome want = run(config);
+  std::uint32_t stale = 0;
+  for (const RoundReport& r : want.report.rounds) {
+    REQUIRE(r.clients_aggregated == 4);
+    stale += r.updates_stale;
+  }
+  REQUIRE(stale > 10);
+  REQUIRE(seconds(want) < waiting / 3);
+  REQUIRE(want.report.final_accuracy > 0.9);
+  config.mutable_sim()->set_threads(1);
+  REQUIRE(run(config).model_file == want.model_file);
+}
+
 TEST_CASE("run: without a quorum a run ends with the reason") {
   auto config = small_run();
   config.mutable_sim()->set_slow_share(1);

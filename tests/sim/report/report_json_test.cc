@@ -144,7 +144,8 @@ TEST_CASE("metrics.csv: a header, a line for each round, the same number of fiel
     at = end + 1;
   }
   CHECK(lines == 31);
-  CHECK(csv.find(",clients_tasked,updates_refused,attempts\n") != csv.npos);  // added at the end
+  CHECK(csv.find(",clients_tasked,updates_refused,attempts,updates_stale\n") !=
+        csv.npos);  // added at the end
   CHECK(csv.find("\n2,warmup,10,10,,") != csv.npos);
   CHECK(csv.find("nan") == csv.npos);
 }
