@@ -11,14 +11,9 @@
 #include <span>
 
 #include "common/base/isa.h"
+#include "common/kernels/output_grid.h"
 
 namespace fedqat::kernels {
-
-// An output grid, docs/numerics.md: code = clamp(rint(t) + zero, low, high).
-struct OutputGrid {
-  std::int32_t zero;  // low <= zero <= high unless ReLU lifts low to zero
-  std::int32_t low, high;
-};
 
 struct ElementwiseKernels {
   const char* name;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/kernels/qgemm/qgemm_round.h"
 #include "common/kernels/qgemm/qgemm_tables.h"
 
 namespace fedqat::kernels {
@@ -25,17 +26,26 @@ std::size_t packed_bytes(int n, int k) {
           static_cast<std::size_t>(panel_elements(k)) * sizeof(std::int16_t));
 }
 
-void pack(const std::int8_t* b, std::ptrdiff_t ldb, int n, int k, std::byte* packed) {
+void pack_strided(const std::int8_t* b, std::ptrdiff_t row, std::ptrdiff_t col, int n, int k,
+                  std::byte* packed) {
   std::memset(packed, 0, packed_bytes(n, k));
   auto* sums = reinterpret_cast<std::int32_t*>(packed);
   auto* out = reinterpret_cast<std::int16_t*>(sums + std::ptrdiff_t{panels(n)} * kCols);
   for (int j = 0; j < n; ++j) {
     std::int16_t* panel = out + (j / kCols) * panel_elements(k) + (j % kCols) * 2;
     for (int p = 0; p < k; ++p) {
-      panel[std::ptrdiff_t{p / 2} * kCols * 2 + p % 2] = b[j * ldb + p];
-      sums[j] += b[j * ldb + p];
+      panel[std::ptrdiff_t{p / 2} * kCols * 2 + p % 2] = b[j * row + p * col];
+      sums[j] += b[j * row + p * col];
     }
   }
+}
+
+void pack(const std::int8_t* b, std::ptrdiff_t ldb, int n, int k, std::byte* packed) {
+  pack_strided(b, ldb, 1, n, k, packed);
+}
+
+void pack_transposed(const std::int8_t* bt, std::ptrdiff_t ldbt, int n, int k, std::byte* packed) {
+  pack_strided(bt, 1, ldbt, n, k, packed);
 }
 
 // acc[R rows, P panels] += rows (s16, from `a16`) times panels, over `np` pairs.
@@ -92,21 +102,22 @@ void run(const QgemmArgs& g) {
   alignas(32) std::int16_t a16[kRows * kDepthBlock];
   for (int i = 0; i < g.m; i += kRows) {
     const int r = std::min(kRows, g.m - i);
-    for (int k0 = 0; k0 < g.k; k0 += kDepthBlock) {
-      const int kb = std::min(kDepthBlock, g.k - k0);
+    for (int j = 0; j < g.n; j += 2 * kCols) {
+      const int cols = std::min(2 * kCols, g.n - j);
+      // Tiles are computed in a full-width scratch, so narrow ends write no stranger's memory.
+      std::int32_t scratch[kRows][2 * kCols] = {};
       for (int row = 0; row < r; ++row) {
-        const std::uint8_t* a = g.a + (i + row) * g.lda + k0;
-        for (int p = 0; p < kb; ++p) a16[row * kDepthBlock + p] = a[p];
-        if (kb % 2 != 0) a16[row * kDepthBlock + kb] = 0;
+        for (int c = 0; c < cols; ++c) {
+          scratch[row][c] = (g.bias != nullptr ? g.bias[j + c] : 0) - g.a_zero * sums[j + c];
+        }
       }
-      for (int j = 0; j < g.n; j += 2 * kCols) {
-        const int cols = std::min(2 * kCols, g.n - j);
-        // Tiles are computed in a full-width scratch, so narrow ends write no stranger's memory.
-        std::int32_t scratch[kRows][2 * kCols] = {};
-        for (int row = 0; row < r; ++row) {
-          std::int32_t* to = g.acc + (i + row) * g.ldacc + j;
-          for (int c = 0; c < cols; ++c) {
-            scratch[row][c] = k0 == 0 ? g.bias[j + c] - g.a_zero * sums[j + c] : to[c];
+      for (int k0 = 0; k0 < g.k; k0 += kDepthBlock) {
+        const int kb = std::min(kDepthBlock, g.k - k0);
+        if (j == 0 || g.k > kDepthBlock) {
+          for (int row = 0; row < r; ++row) {
+            const std::uint8_t* a = g.a + (i + row) * g.lda + k0;
+            for (int p = 0; p < kb; ++p) a16[row * kDepthBlock + p] = a[p];
+            if (kb % 2 != 0) a16[row * kDepthBlock + kb] = 0;
           }
         }
         const std::int16_t* panel = b + (j / kCols) * stride + std::ptrdiff_t{k0 / 2} * kCols * 2;
@@ -115,10 +126,13 @@ void run(const QgemmArgs& g) {
         } else {
           rows<1>(r, a16, panel, stride, pairs(kb), scratch[0], 2 * kCols);
         }
-        for (int row = 0; row < r; ++row) {
+      }
+      for (int row = 0; row < r; ++row) {
+        if (g.acc != nullptr) {
           std::memcpy(g.acc + (i + row) * g.ldacc + j, scratch[row],
                       static_cast<std::size_t>(cols) * sizeof(std::int32_t));
         }
+        if (g.y != nullptr) qgemm_round(g, i + row, j, cols, scratch[row]);
       }
     }
   }
@@ -126,6 +140,6 @@ void run(const QgemmArgs& g) {
 
 }  // namespace
 
-const QgemmKernel kQgemmAvx2 = {"avx2", Isa::kAvx2, packed_bytes, pack, run};
+const QgemmKernel kQgemmAvx2 = {"avx2", Isa::kAvx2, packed_bytes, pack, pack_transposed, run};
 
 }  // namespace fedqat::kernels

@@ -1,8 +1,12 @@
 #include "common/kernels/qgemm/qgemm.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <vector>
 
 #include "common/base/rng.h"
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/tensor/buffer.h"
 
 using namespace fedqat;
@@ -34,19 +38,102 @@ struct Problem {
   Buffer<std::int32_t> bias;
 };
 
+// All outputs, with slack between rows that must stay as it was.
+struct Outputs {
+  explicit Outputs(const Problem& p)
+      : ld(p.n + 1),
+        acc(static_cast<std::size_t>(p.m * ld)),
+        y(static_cast<std::size_t>(p.m * ld)),
+        residual(static_cast<std::size_t>(p.m * ld)) {
+    for (auto& x : acc.span()) x = 77;
+    for (auto& x : y.span()) x = 77;
+    for (auto& x : residual.span()) x = 77;
+  }
+  void attach(QgemmArgs& g, const float* mult, const OutputGrid& grid) {
+    g.mult = mult;
+    g.grid = grid;
+    g.y = y.data();
+    g.residual = residual.data();
+    g.ldy = g.ldresidual = ld;
+  }
+  bool operator==(const Outputs& other) const {
+    return same(acc, other.acc) && same(y, other.y) && same(residual, other.residual);
+  }
+  template <class T>
+  static bool same(const Buffer<T>& a, const Buffer<T>& b) {
+    return std::equal(a.span().begin(), a.span().end(), b.span().begin());
+  }
+
+  std::ptrdiff_t ld;
+  Buffer<std::int32_t> acc;
+  Buffer<std::uint8_t> y;
+  Buffer<std::int8_t> residual;
+};
+
+// `b` as the other packing function takes it.
+Buffer<std::int8_t> transposed(const Problem& p, std::ptrdiff_t ld) {
+  Buffer<std::int8_t> bt(static_cast<std::size_t>(p.k * ld));
+  for (auto& x : bt.span()) x = 55;
+  for (int j = 0; j < p.n; ++j) {
+    for (int k = 0; k < p.k; ++k) bt.data()[k * ld + j] = p.b.data()[j * p.k + k];
+  }
+  return bt;
+}
+
 void check_all_kernels(const Problem& p) {
-  const auto size = static_cast<std::size_t>(p.m * (p.n + 1));
-  Buffer<std::int32_t> expected(size), got(size);
-  for (auto& x : expected.span()) x = 77;
-  qgemm_reference(p.args(expected.data(), nullptr), p.b.data(), p.k);
+  Outputs expected(p);
+  qgemm_reference(p.args(expected.acc.data(), nullptr), p.b.data(), p.k);
+  const std::ptrdiff_t ldbt = p.n + p.k % 3;
+  const Buffer<std::int8_t> bt = transposed(p, ldbt);
   for (const QgemmKernel& kernel : qgemm_kernels()) {
     if (!cpu_has(kernel.isa)) continue;
-    for (auto& x : got.span()) x = 77;
+    INFO(kernel.name << " m=" << p.m << " n=" << p.n << " k=" << p.k << " zero=" << p.a_zero);
     Buffer<std::byte> packed(kernel.packed_bytes(p.n, p.k));
     kernel.pack(p.b.data(), p.k, p.n, p.k, packed.data());
-    kernel.run(p.args(got.data(), packed.data()));
-    INFO(kernel.name << " m=" << p.m << " n=" << p.n << " k=" << p.k << " zero=" << p.a_zero);
-    CHECK(std::equal(got.data(), got.data() + size, expected.data()));
+    Outputs got(p);
+    kernel.run(p.args(got.acc.data(), packed.data()));
+    CHECK(got == expected);
+
+    Buffer<std::byte> other(kernel.packed_bytes(p.n, p.k));
+    kernel.pack_transposed(bt.data(), ldbt, p.n, p.k, other.data());
+    CHECK(Outputs::same(packed, other));
+  }
+}
+
+// A grid and multipliers that clip some positions at either end and leave others inside.
+void check_rounding(Problem q, const OutputGrid& grid) {
+  std::vector<float> mult(static_cast<std::size_t>(q.n));
+  Rng rng({.seed = static_cast<std::uint64_t>(q.n)});
+  for (float& x : mult) x = 0x1p-23F * static_cast<float>(1 + rng.below(100));
+  for (auto& x : q.bias.span()) x >>= 6;
+  for (int j = 0; j < q.n; j += 3) q.bias[static_cast<std::size_t>(j)] = 1 << 20;  // ties
+  for (int j = 0; j < q.n; j += 3) mult[static_cast<std::size_t>(j)] = 0x1p-16F;
+  for (const bool no_bias : {false, true}) {
+    Outputs expected(q);
+    QgemmArgs g = q.args(expected.acc.data(), nullptr);
+    if (no_bias) g.bias = nullptr;
+    expected.attach(g, mult.data(), grid);
+    qgemm_reference(g, q.b.data(), q.k);
+    for (const QgemmKernel& kernel : qgemm_kernels()) {
+      if (!cpu_has(kernel.isa)) continue;
+      INFO(kernel.name << " m=" << q.m << " n=" << q.n << " k=" << q.k << " low=" << grid.low);
+      Buffer<std::byte> packed(kernel.packed_bytes(q.n, q.k));
+      kernel.pack(q.b.data(), q.k, q.n, q.k, packed.data());
+      g.b_packed = packed.data();
+      Outputs all(q);
+      g.acc = all.acc.data();
+      all.attach(g, mult.data(), grid);
+      kernel.run(g);
+      CHECK(all == expected);
+
+      Outputs codes(q);
+      codes.attach(g, mult.data(), grid);
+      g.acc = nullptr;
+      g.residual = nullptr;
+      kernel.run(g);
+      CHECK(Outputs::same(codes.y, expected.y));
+      CHECK(codes.residual[0] == 77);
+    }
   }
 }
 
@@ -70,4 +157,41 @@ TEST_CASE("qgemm: depth beyond a cache block continues the same sums") {
 
 TEST_CASE("qgemm: the largest codes at the largest depth do not overflow") {
   for (const int zero : {0, 255}) check_all_kernels(Problem(2, 3, kMaxDepth, zero, true));
+}
+
+TEST_CASE("qgemm: codes and residuals equal the formula, with and without accumulators") {
+  for (const int m : {1, 4, 13, 15, 29}) {
+    for (const int n : {1, 7, 8, 16, 17, 33, 50}) {
+      for (const int k : {1, 25, 70, 2100}) {
+        check_rounding(Problem(m, n, k, 128, false), {3, 0, 255});
+        check_rounding(Problem(m, n, k, 0, false), {10, 10, 15});
+      }
+    }
+  }
+}
+
+TEST_CASE("qgemm: codes are those of elementwise requantize, residuals tell its regions") {
+  const Problem p(9, 32, 40, 7, false);
+  const OutputGrid grid{12, 0, 200};
+  std::vector<float> mult(32, 0x1p-22F);
+  Outputs got(p);
+  const QgemmKernel& kernel = qgemm_kernel();
+  Buffer<std::byte> packed(kernel.packed_bytes(p.n, p.k));
+  kernel.pack(p.b.data(), p.k, p.n, p.k, packed.data());
+  QgemmArgs g = p.args(got.acc.data(), packed.data());
+  got.attach(g, mult.data(), grid);
+  kernel.run(g);
+  for (int i = 0; i < p.m; ++i) {
+    std::uint8_t row[32];
+    elementwise().requantize(got.acc.data() + i * got.ld, 1, 32, mult.data(), grid, row);
+    for (int j = 0; j < 32; ++j) {
+      const auto at = static_cast<std::size_t>(i * got.ld + j);
+      CHECK(got.y[at] == row[j]);
+      const float t = static_cast<float>(got.acc[at]) * 0x1p-22F;
+      CHECK((got.residual[at] == kClipped) == (t <= -12 || t >= 188));
+      if (got.residual[at] == kClipped) continue;
+      const float error = static_cast<float>(row[j] - 12) - t;
+      CHECK(std::abs(static_cast<float>(got.residual[at]) / kResidualSteps - error) <= 0.5F / 254);
+    }
+  }
 }

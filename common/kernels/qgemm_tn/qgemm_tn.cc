@@ -1,0 +1,19 @@
+#include "common/kernels/qgemm_tn/qgemm_tn.h"
+
+#include <vector>
+
+#include "common/kernels/best_kernel.h"
+#include "common/kernels/qgemm_tn/qgemm_tn_tables.h"
+
+namespace fedqat::kernels {
+
+std::span<const QgemmTnKernel> qgemm_tn_kernels() {
+  static const std::vector<QgemmTnKernel> kernels = {
+      kQgemmTnScalar,
+  };
+  return kernels;
+}
+
+const QgemmTnKernel& qgemm_tn_kernel() { return best_kernel(qgemm_tn_kernels()); }
+
+}  // namespace fedqat::kernels

@@ -1,0 +1,10 @@
+// The kernels of the other files in this folder, for qgemm_tn.cc alone.
+#pragma once
+
+#include "common/kernels/qgemm_tn/qgemm_tn.h"
+
+namespace fedqat::kernels {
+
+extern const QgemmTnKernel kQgemmTnScalar;
+
+}  // namespace fedqat::kernels
