@@ -46,7 +46,7 @@ expect 2 'link: is a symbolic link to .*/gone, which is not there; make' \
   run "$work/good.toml" --out "$work/link"
 
 FEDQAT_ISA=SCALAR expect 2 \
-  "^fedqat-sim: FEDQAT_ISA = 'SCALAR' is no instruction set; use scalar, avx2 or avx512vnni" \
+  "^fedqat-sim: FEDQAT_ISA = 'SCALAR' is no instruction set; use scalar, neon, neondot, avx2, avxvnni or avx512vnni" \
   run "$work/good.toml" --out "$work/isa"
 if [ -e "$work/isa" ]; then fail "a refused FEDQAT_ISA left a folder behind"; fi
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One seed gives one model: the scalar kernels, AVX2 and AVX-512-VNNI end in the same hash, in fp32
+# One seed gives one model: the scalar kernels, AVX2, AVX-VNNI and AVX-512-VNNI end in the same hash, in fp32
 # rounds, in integer rounds and in the fp32 twin. What the machine lacks falls back to the next.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -20,7 +20,7 @@ activation_bits = 4
 warmup_rounds = 2
 END
 
-for isa in scalar avx2 avx512vnni; do
+for isa in scalar avx2 avxvnni avx512vnni; do
   export FEDQAT_ISA=$isa
   expect 0 '^test accuracy' run "$work/short.toml" --out "$work/$isa" --fp32-twin
   for part in . fp32; do

@@ -26,26 +26,32 @@ std::int8_t* panel_of(std::byte* packed, int n, int k, int j) {
          (j / kCols) * panel_bytes(k);
 }
 
-// 16 rows of 16 bytes -> four quads of a panel.
-void transpose(const std::int8_t* b, std::ptrdiff_t ldb, __m512i out[4]) {
-  const auto piece = [&](int row) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + row * ldb));
-  };
-  __m512i z[4];  // lane l of z[i]: row 4 l + i
-  for (int i = 0; i < 4; ++i) {
-    z[i] = _mm512_castsi128_si512(piece(i));
-    z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x00F0, piece(4 + i));
-    z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x0F00, piece(8 + i));
-    z[i] = _mm512_mask_broadcast_i32x4(z[i], 0xF000, piece(12 + i));
+// Transposes 16 rows of 16 dwords.
+void transpose(__m512i v[16]) {
+  __m512i u[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512i low01 = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+    const __m512i low23 = _mm512_unpacklo_epi32(v[i + 2], v[i + 3]);
+    const __m512i high01 = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+    const __m512i high23 = _mm512_unpackhi_epi32(v[i + 2], v[i + 3]);
+    u[i] = _mm512_unpacklo_epi64(low01, low23);
+    u[i + 1] = _mm512_unpackhi_epi64(low01, low23);
+    u[i + 2] = _mm512_unpacklo_epi64(high01, high23);
+    u[i + 3] = _mm512_unpackhi_epi64(high01, high23);
   }
-  const __m512i low01 = _mm512_unpacklo_epi32(z[0], z[1]);
-  const __m512i low23 = _mm512_unpacklo_epi32(z[2], z[3]);
-  const __m512i high01 = _mm512_unpackhi_epi32(z[0], z[1]);
-  const __m512i high23 = _mm512_unpackhi_epi32(z[2], z[3]);
-  out[0] = _mm512_unpacklo_epi64(low01, low23);
-  out[1] = _mm512_unpackhi_epi64(low01, low23);
-  out[2] = _mm512_unpacklo_epi64(high01, high23);
-  out[3] = _mm512_unpackhi_epi64(high01, high23);
+  // Lane l of u[i + j] is dword 4 l + j of rows i .. i + 3.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512i even0 = _mm512_shuffle_i32x4(u[j], u[j + 4], 0x88);
+    const __m512i odd0 = _mm512_shuffle_i32x4(u[j], u[j + 4], 0xDD);
+    const __m512i even1 = _mm512_shuffle_i32x4(u[j + 8], u[j + 12], 0x88);
+    const __m512i odd1 = _mm512_shuffle_i32x4(u[j + 8], u[j + 12], 0xDD);
+    v[j] = _mm512_shuffle_i32x4(even0, even1, 0x88);
+    v[j + 4] = _mm512_shuffle_i32x4(odd0, odd1, 0x88);
+    v[j + 8] = _mm512_shuffle_i32x4(even0, even1, 0xDD);
+    v[j + 12] = _mm512_shuffle_i32x4(odd0, odd1, 0xDD);
+  }
 }
 
 void pack(const std::int8_t* b, std::ptrdiff_t ldb, int n, int k, std::byte* packed) {
@@ -54,29 +60,26 @@ void pack(const std::int8_t* b, std::ptrdiff_t ldb, int n, int k, std::byte* pac
   for (int j0 = 0; j0 < n; j0 += kCols) {
     const int cols = std::min(kCols, n - j0);
     std::int8_t* panel = panel_of(packed, n, k, j0);
-    __m512i sum[4] = {};
-    for (int p = 0; p < k; p += 16) {
+    __m512i sum[2] = {};
+    for (int p = 0; p < k; p += 64) {
       const std::int8_t* from = b + j0 * ldb + p;
-      __m512i v[4];
-      if (cols == kCols && p + 16 <= k) {
-        transpose(from, ldb, v);
-      } else {
-        alignas(64) std::int8_t edge[kCols * 16] = {};
-        const auto valid = static_cast<__mmask16>(first_bytes(k - p));
-        for (int c = 0; c < cols; ++c) {
-          _mm_store_si128(reinterpret_cast<__m128i*>(edge + c * 16),
-                          _mm_maskz_loadu_epi8(valid, from + c * ldb));
-        }
-        transpose(edge, 16, v);
+      const __mmask64 valid = first_bytes(k - p);
+      __m512i v[16];
+#pragma GCC unroll 16
+      for (int c = 0; c < 16; ++c) {
+        v[c] = _mm512_maskz_loadu_epi8(c < cols ? valid : 0, from + c * ldb);
       }
-      const int count = std::min(4, quads(k) - p / 4);
-      for (int q = 0; q < count; ++q) {
-        sum[q] = _mm512_dpbusd_epi32(sum[q], ones, v[q]);
-        _mm512_store_si512(panel + std::ptrdiff_t{p / 4 + q} * kCols * 4, v[q]);
+      transpose(v);
+      const int count = std::min(16, quads(k) - p / 4);
+      std::int8_t* to = panel + std::ptrdiff_t{p} * kCols;
+#pragma GCC unroll 16
+      for (int q = 0; q < 16; ++q) {
+        if (q == count) break;
+        sum[q % 2] = _mm512_dpbusd_epi32(sum[q % 2], ones, v[q]);
+        _mm512_store_si512(to + q * kCols * 4, v[q]);
       }
     }
-    _mm512_storeu_si512(sums + j0, _mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]),
-                                                    _mm512_add_epi32(sum[2], sum[3])));
+    _mm512_storeu_si512(sums + j0, _mm512_add_epi32(sum[0], sum[1]));
   }
 }
 
@@ -103,33 +106,54 @@ void pack_transposed(const std::int8_t* bt, std::ptrdiff_t ldbt, int n, int k, s
   }
 }
 
-// Codes and residuals of a tile, rows i .., columns j ..; mult, low and high once a vector.
+// acc -> codes and residuals.
+struct Rounder {
+  explicit Rounder(const OutputGrid& grid)
+      : low(_mm512_set1_ps(static_cast<float>(grid.low - grid.zero))),
+        high(_mm512_set1_ps(static_cast<float>(grid.high - grid.zero))),
+        zero(_mm512_set1_epi32(grid.zero)) {}
+
+  static __m512i nearest(__m512 t) {
+    return _mm512_cvt_roundps_epi32(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  __m128i codes(__m512 t, __m128i& residual) const {
+    const __m512i r = nearest(_mm512_min_ps(_mm512_max_ps(t, low), high));
+    const __mmask16 inside =
+        _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(t, low, _CMP_GT_OQ), t, high, _CMP_LT_OQ);
+    const __m512 error = _mm512_sub_ps(_mm512_cvtepi32_ps(r), t);
+    const __m512i steps = nearest(_mm512_mul_ps(error, _mm512_set1_ps(kResidualSteps)));
+    residual =
+        _mm512_cvtepi32_epi8(_mm512_mask_mov_epi32(_mm512_set1_epi32(kClipped), inside, steps));
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(r, zero));
+  }
+
+  __m512 low, high;
+  __m512i zero;
+};
+
+// Masked stores of bytes are slow on some processors, so whole vectors go without.
+void store_bytes(void* to, __mmask16 valid, __m128i bytes) {
+  if (valid == 0xFFFF) {
+    _mm_storeu_si128(static_cast<__m128i*>(to), bytes);
+  } else {
+    _mm_mask_storeu_epi8(to, valid, bytes);
+  }
+}
+
+// Rounds a tile: rows i .., columns j ...
 void round_tile(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc,
                 std::ptrdiff_t ldacc) {
-  const __m512 low = _mm512_set1_ps(static_cast<float>(g.grid.low - g.grid.zero));
-  const __m512 high = _mm512_set1_ps(static_cast<float>(g.grid.high - g.grid.zero));
-  const __m512i zero = _mm512_set1_epi32(g.grid.zero);
-  const __m512 steps = _mm512_set1_ps(kResidualSteps);
-  constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  const Rounder rounder(g.grid);
   for (int c = 0; c < cols; c += kCols) {
     const auto valid = static_cast<__mmask16>(first_bytes(std::min(kCols, cols - c)));
     const __m512 mult = _mm512_maskz_loadu_ps(valid, g.mult + j + c);
-    std::uint8_t* y = g.y + i * g.ldy + j + c;
-    std::int8_t* residual = g.residual + (g.residual != nullptr ? i * g.ldresidual + j + c : 0);
-    for (int r = 0; r < rows; ++r, y += g.ldy) {
+    for (int r = 0; r < rows; ++r) {
       const __m512i sum = _mm512_maskz_loadu_epi32(valid, acc + r * ldacc + c);
-      const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult);
-      const __m512 near =
-          _mm512_roundscale_ps(_mm512_min_ps(_mm512_max_ps(t, low), high), kNearest);
-      _mm512_mask_cvtepi32_storeu_epi8(y, valid, _mm512_add_epi32(_mm512_cvtps_epi32(near), zero));
+      __m128i residual;
+      const __m128i y = rounder.codes(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult), residual);
+      store_bytes(g.y + (i + r) * g.ldy + j + c, valid, y);
       if (g.residual == nullptr) continue;
-      const __mmask16 inside =
-          _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(t, low, _CMP_GT_OQ), t, high, _CMP_LT_OQ);
-      const __m512 error =
-          _mm512_roundscale_ps(_mm512_mul_ps(_mm512_sub_ps(near, t), steps), kNearest);
-      const __m512i code = _mm512_mask_cvtps_epi32(_mm512_set1_epi32(kClipped), inside, error);
-      _mm512_mask_cvtepi32_storeu_epi8(residual, valid, code);
-      residual += g.ldresidual;
+      store_bytes(g.residual + (i + r) * g.ldresidual + j + c, valid, residual);
     }
   }
 }
@@ -141,7 +165,6 @@ void run(const QgemmArgs& g) {
   alignas(64) std::int32_t start[kWide];
   alignas(64) std::int32_t scratch[kTileRows * kWide];
   for (int i0 = 0; i0 < g.m; i0 += kRowBlock) {
-    const int i1 = std::min(g.m, i0 + kRowBlock);
     for (int j = 0; j < g.n; j += kWide) {
       const int cols = std::min(kWide, g.n - j);
       for (int c = 0; c < cols; c += kCols) {
@@ -161,17 +184,17 @@ void run(const QgemmArgs& g) {
       t.start = start;
       t.last = static_cast<__mmask16>(first_bytes((cols - 1) % kCols + 1));
       t.ldacc = g.acc != nullptr ? g.ldacc : kWide;
-      for (int i = i0; i < i1;) {
-        const int rows = next_rows(i1 - i);
-        t.rows = g.a + i * g.lda;
-        t.acc = g.acc != nullptr ? g.acc + i * g.ldacc + j : scratch;
-        if (cols > kCols) {
-          tile_of<false, 2>(rows, t);
-        } else {
-          tile_of<false, 1>(rows, t);
+      const auto* tile = cols > kCols ? kTiles<false, 2> : kTiles<false, 1>;
+      int i = i0;
+      for (const RowTiles::Run& r : RowTiles(std::min(kRowBlock, g.m - i0)).runs) {
+        // Tiles that are rounded are so one by one, while in L1.
+        t.tiles = g.y == nullptr ? r.tiles : 1;
+        for (int done = 0; done < r.tiles; done += t.tiles, i += r.rows * t.tiles) {
+          t.rows = g.a + i * g.lda;
+          t.acc = g.acc != nullptr ? g.acc + i * g.ldacc + j : scratch;
+          tile[r.rows - 1](t);
+          if (g.y != nullptr) round_tile(g, i, r.rows, j, cols, t.acc, t.ldacc);
         }
-        if (g.y != nullptr) round_tile(g, i, rows, j, cols, t.acc, t.ldacc);
-        i += rows;
       }
     }
   }

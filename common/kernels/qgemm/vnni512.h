@@ -14,7 +14,7 @@
 namespace fedqat::kernels {
 namespace {
 
-constexpr int kCols = 16;     // columns of a panel: one vector of s32
+constexpr int kCols = 16;      // columns of a panel: one vector of s32
 constexpr int kTileRows = 14;  // rows of a tile, two panels wide: 28 accumulators
 
 // acc[r,p] = start[p] or acc[r,p], plus the sum over quads of row[r,quad] * panel[p,quad].
@@ -28,66 +28,103 @@ struct Tile {
   std::int32_t* acc;
   std::ptrdiff_t ldacc;
   __mmask16 last;  // valid columns of the last panel
+  int tiles;       // that many tiles below each other
 };
 
-// kSignedRows: rows are s8 and panels u8, else the other way round.
-template <bool kSignedRows>
-__m512i dot(__m512i sum, __m512i row, __m512i col) {
-  return kSignedRows ? _mm512_dpbusd_epi32(sum, col, row) : _mm512_dpbusd_epi32(sum, row, col);
+// sum += u8 * s8, by order: what GCC 12 makes of the intrinsic spills half of a tile's sums.
+inline void dot(__m512i& sum, __m512i u8, __m512i s8) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u8), "v"(s8));
 }
 
+// kSignedRows: rows are s8 and panels u8, else the other way round.
+// Loops over the accumulators are unrolled by order: GCC else keeps the array in memory. What is
+// read of t in them is read before, as it could alias acc.
 template <bool kSignedRows, int R, int P>
-void tile(const Tile& t) {
-  __m512i sum[R][P];
-  for (int p = 0; p < P; ++p) {
-    const __mmask16 valid = p == P - 1 ? t.last : 0xFFFF;
+[[gnu::noinline]] void tile(const Tile& t) {
+  const std::ptrdiff_t stride = t.row_stride, row_quad = t.row_quad, ldacc = t.ldacc;
+  const std::ptrdiff_t panel_stride = t.panel_stride, panel_quad = t.panel_quad;
+  const __mmask16 last = t.last;
+  std::ptrdiff_t stride3 = 3 * stride;
+  asm("" : "+r"(stride3));  // rows are four pointers and three offsets, not fourteen pointers
+  std::int32_t* acc = t.acc;
+  const auto* tile_rows = static_cast<const std::byte*>(t.rows);
+  for (int i = t.tiles; i > 0; --i, tile_rows += R * stride, acc += R * ldacc) {
+    __m512i sum[R][P];
     if (t.start != nullptr) {
-      const __m512i s = _mm512_loadu_si512(t.start + p * kCols);
-      for (int r = 0; r < R; ++r) sum[r][p] = s;
-    } else {
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        sum[r][p] = _mm512_maskz_loadu_epi32(valid, t.acc + r * t.ldacc + p * kCols);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) sum[r][p] = _mm512_load_si512(t.start + p * kCols);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          const __mmask16 valid = p == P - 1 ? last : static_cast<__mmask16>(0xFFFF);
+          sum[r][p] = _mm512_maskz_loadu_epi32(valid, acc + r * ldacc + p * kCols);
+        }
+      }
+    }
+    const auto* panels = static_cast<const std::byte*>(t.panels);
+    const std::byte* rows[4] = {tile_rows, tile_rows + 4 * stride, tile_rows + 8 * stride,
+                                tile_rows + 12 * stride};
+    for (int q = t.quads; q > 0; --q, panels += panel_quad) {
+      __m512i col[P];
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) col[p] = _mm512_loadu_si512(panels + p * panel_stride);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        std::int32_t four;
+        const std::ptrdiff_t offset = r % 4 == 3 ? stride3 : r % 4 * stride;
+        std::memcpy(&four, rows[r / 4] + offset, sizeof four);
+        const __m512i row = _mm512_set1_epi32(four);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          kSignedRows ? dot(sum[r][p], col[p], row) : dot(sum[r][p], row, col[p]);
+        }
+      }
+#pragma GCC unroll 4
+      for (auto& row : rows) row += row_quad;
+    }
+    if (last == 0xFFFF) {
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) _mm512_storeu_si512(acc + r * ldacc + p * kCols, sum[r][p]);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        if (P == 2) _mm512_storeu_si512(acc + r * ldacc, sum[r][0]);
+        _mm512_mask_storeu_epi32(acc + r * ldacc + (P - 1) * kCols, last, sum[r][P - 1]);
       }
     }
   }
-  const auto* rows = static_cast<const std::byte*>(t.rows);
-  const auto* panels = static_cast<const std::byte*>(t.panels);
-  for (int q = 0; q < t.quads; ++q, rows += t.row_quad, panels += t.panel_quad) {
-    __m512i col[P];
-    for (int p = 0; p < P; ++p) col[p] = _mm512_loadu_si512(panels + p * t.panel_stride);
-    for (int r = 0; r < R; ++r) {
-      std::int32_t four;
-      std::memcpy(&four, rows + r * t.row_stride, sizeof four);
-      const __m512i row = _mm512_set1_epi32(four);
-      for (int p = 0; p < P; ++p) sum[r][p] = dot<kSignedRows>(sum[r][p], row, col[p]);
-    }
-  }
-  for (int p = 0; p < P; ++p) {
-    const __mmask16 valid = p == P - 1 ? t.last : 0xFFFF;
-    for (int r = 0; r < R; ++r) {
-      _mm512_mask_storeu_epi32(t.acc + r * t.ldacc + p * kCols, valid, sum[r][p]);
-    }
-  }
 }
 
-template <bool kSignedRows, int P, int R = kTileRows>
-void tile_of(int rows, const Tile& t) {
-  if constexpr (R == 1) {
-    tile<kSignedRows, 1, P>(t);
-  } else {
-    if (rows == R) {
-      tile<kSignedRows, R, P>(t);
-    } else {
-      tile_of<kSignedRows, P, R - 1>(rows, t);
-    }
-  }
-}
+// Entry r - 1 has r rows.
+template <bool kSignedRows, int P>
+constexpr void (*kTiles[kTileRows])(const Tile&) = {
+    tile<kSignedRows, 1, P>,  tile<kSignedRows, 2, P>,  tile<kSignedRows, 3, P>,
+    tile<kSignedRows, 4, P>,  tile<kSignedRows, 5, P>,  tile<kSignedRows, 6, P>,
+    tile<kSignedRows, 7, P>,  tile<kSignedRows, 8, P>,  tile<kSignedRows, 9, P>,
+    tile<kSignedRows, 10, P>, tile<kSignedRows, 11, P>, tile<kSignedRows, 12, P>,
+    tile<kSignedRows, 13, P>, tile<kSignedRows, 14, P>};
 
-// Rows of the next tile when `left` are left: as even as can be, for a short tile is slow.
-inline int next_rows(int left) {
-  const int tiles = (left + kTileRows - 1) / kTileRows;
-  return (left + tiles - 1) / tiles;
-}
+// `all` rows as tiles that are as even as can be, for a short tile is slow: two runs of tiles, the
+// first of one row more.
+struct RowTiles {
+  struct Run {
+    int tiles, rows;
+  };
+  explicit RowTiles(int all) {
+    const int count = (all + kTileRows - 1) / kTileRows;
+    runs[0] = {all % count, all / count + 1};
+    runs[1] = {count - all % count, all / count};
+  }
+  Run runs[2];
+};
 
 // Four rows of 64 bytes -> quads: out[v] has those of columns 16 v .. 16 v + 15.
 inline void interleave(const __m512i row[4], __m512i out[4]) {

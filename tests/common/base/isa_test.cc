@@ -28,9 +28,9 @@ class IsaVariable {
 
 }  // namespace
 
-TEST_CASE("isa: FEDQAT_ISA takes the three names and refuses others") {
+TEST_CASE("isa: FEDQAT_ISA takes the names of instruction sets and refuses others") {
   IsaVariable variable;
-  for (const char* name : {"scalar", "avx2", "avx512vnni", ""}) {
+  for (const char* name : {"scalar", "neon", "neondot", "avx2", "avxvnni", "avx512vnni", ""}) {
     variable.set(name);
     CHECK(check_isa_env());
   }
@@ -40,7 +40,7 @@ TEST_CASE("isa: FEDQAT_ISA takes the three names and refuses others") {
     REQUIRE_FALSE(r);
     CHECK(r.error().code == Errc::kInvalid);
     CHECK(r.error().what == "FEDQAT_ISA = '" + std::string(name) +
-                                "' is no instruction set; use scalar, avx2 or avx512vnni, or "
-                                "unset it");
+                                "' is no instruction set; use scalar, neon, neondot, avx2, "
+                                "avxvnni or avx512vnni, or unset it");
   }
 }

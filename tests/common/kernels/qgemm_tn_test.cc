@@ -41,8 +41,8 @@ struct Outputs {
     for (auto& v : gsum.span()) v = 77;
   }
   QgemmTnArgs args(const Problem& p, bool accumulate) {
-    return {p.m,      p.c,        p.k,     p.g.data(),  p.ldg,     p.x.data(), p.ldx,
-            p.x_zero, acc.data(), p.k + 1, gsum.data(), accumulate};
+    return {p.m,   p.c,      p.k,        p.g.data(), p.ldg,       p.x.data(),
+            p.ldx, p.x_zero, acc.data(), p.k + 1,    gsum.data(), accumulate};
   }
   bool operator==(const Outputs& other) const {
     return std::equal(acc.span().begin(), acc.span().end(), other.acc.span().begin()) &&
