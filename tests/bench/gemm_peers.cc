@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cmath>
 #include <dnnl.hpp>
 #include <functional>
 #include <string>
@@ -108,10 +108,12 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    {"fwd", 64, 256, 784},  {"dx", 64, 784, 256},   {"dw", 784, 256, 64},   {"fwd", 64, 128, 256},
-    {"dx", 64, 256, 128},   {"dw", 256, 128, 64},   {"fwd", 18432, 32, 25}, {"dx", 18432, 25, 32},
-    {"dw", 25, 32, 18432},  {"fwd", 2048, 64, 288}, {"dx", 2048, 288, 64},  {"dw", 288, 64, 2048},
-    {"fwd", 256, 256, 256}, {"dx", 256, 256, 256},  {"dw", 256, 256, 256},  {"fwd", 1024, 1024, 1024},
+    {"fwd", 64, 256, 784},     {"dx", 64, 784, 256},  {"dw", 784, 256, 64},
+    {"fwd", 64, 128, 256},     {"dx", 64, 256, 128},  {"dw", 256, 128, 64},
+    {"fwd", 18432, 32, 25},    {"dx", 18432, 25, 32}, {"dw", 25, 32, 18432},
+    {"fwd", 2048, 64, 288},    {"dx", 2048, 288, 64}, {"dw", 288, 64, 2048},
+    {"fwd", 256, 256, 256},    {"dx", 256, 256, 256}, {"dw", 256, 256, 256},
+    {"fwd", 1024, 1024, 1024},
 };
 
 struct Timing {
@@ -164,8 +166,7 @@ Timing weights(const Shape& s, const QgemmTnKernel& kernel, const MultiplyPeak& 
   const QgemmTnArgs args{rows,   channels, fan_in,     quads.data(), 4 * channels, x.data(),
                          fan_in, 0,        acc.data(), fan_in,       gsum.data(),  false};
   Peer peer(fan_in, channels, rows, x.data(), Tag::ba, g.data(), Tag::ab);
-  const auto t =
-      medians({[&] { kernel.run(args); }, [&] { peer.run(); }, [&] { peak.run(); }});
+  const auto t = medians({[&] { kernel.run(args); }, [&] { peer.run(); }, [&] { peak.run(); }});
   bool equal = true;
   for (int c = 0; c < channels; ++c) {
     for (int k = 0; k < fan_in; ++k) {
@@ -194,8 +195,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "gemm_peers: no kernel '%s' on this machine\n", argv[1]);
     return 2;
   }
-  std::printf("%-4s %6s %6s %6s  %12s %9s %9s %8s %7s\n", "", "M", "N", "K", "kernel", "us", "oneDNN",
-              "x oneDNN", "of peak");
+  std::printf("%-4s %6s %6s %6s  %12s %9s %9s %8s %7s\n", "", "M", "N", "K", "kernel", "us",
+              "oneDNN", "x oneDNN", "of peak");
   double log_sum = 0;
   bool all_equal = true;
   for (const Shape& s : kShapes) {

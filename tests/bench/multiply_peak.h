@@ -19,13 +19,14 @@ inline MultiplyPeak multiply_peak(Isa isa) {
 #if defined(__x86_64__)
   constexpr long kLoops = 20000;
 #define FEDQAT_EACH(X) X("0") X("1") X("2") X("3") X("4") X("5") X("6") X("7") X("8") X("9")
-#define FEDQAT_CLOBBERS                                                                           \
+#define FEDQAT_CLOBBERS                                                                    \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory"
 #define FEDQAT_ZMM(r) "vpdpbusd %%zmm15, %%zmm14, %%zmm" r "\n\t"
 #define FEDQAT_YMM(r) "%{vex%} vpdpbusd %%ymm15, %%ymm14, %%ymm" r "\n\t"
-#define FEDQAT_ADD(r)                               \
-  "vpmaddwd %%ymm15, %%ymm14, %%ymm1" r "\n\t" \
+#define FEDQAT_ADD(r)                   \
+  "vpmaddwd %%ymm15, %%ymm14, %%ymm1" r \
+  "\n\t"                                \
   "vpaddd %%ymm1" r ", %%ymm" r ", %%ymm" r "\n\t"
   switch (isa) {
     case Isa::kAvx512Vnni:
@@ -45,10 +46,9 @@ inline MultiplyPeak multiply_peak(Isa isa) {
     case Isa::kAvx2:
       return {kLoops * 8 * 32.0, [] {
                 for (long i = 0; i < kLoops; ++i) {
-                  asm volatile(
-                      FEDQAT_ADD("0") FEDQAT_ADD("1") FEDQAT_ADD("2") FEDQAT_ADD("3")
-                      FEDQAT_ADD("0") FEDQAT_ADD("1") FEDQAT_ADD("2") FEDQAT_ADD("3")
-                      ::: FEDQAT_CLOBBERS);
+                  asm volatile(FEDQAT_ADD("0") FEDQAT_ADD("1") FEDQAT_ADD("2") FEDQAT_ADD("3")
+                                   FEDQAT_ADD("0") FEDQAT_ADD("1") FEDQAT_ADD("2") FEDQAT_ADD("3")::
+                                       : FEDQAT_CLOBBERS);
                 }
                 asm volatile("vzeroupper");
               }};

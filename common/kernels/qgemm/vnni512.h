@@ -17,14 +17,15 @@ namespace {
 constexpr int kCols = 16;      // columns of a panel: one vector of s32
 constexpr int kTileRows = 14;  // rows of a tile, two panels wide: 28 accumulators
 
-// acc[r,p] = start[p] or acc[r,p], plus the sum over quads of row[r,quad] * panel[p,quad].
+// acc[r,p] = start + the sum over quads of row[r,quad] * panel[p,quad] (+ acc[r,p])
 struct Tile {
   const void* rows;  // one quad is broadcast to a vector
   std::ptrdiff_t row_stride, row_quad;
   const void* panels;  // one vector a quad
   std::ptrdiff_t panel_stride, panel_quad;
   int quads;
-  const std::int32_t* start;  // [p][16]; null: continue from acc
+  const std::int32_t* start;  // one a column, [p][16]; for signed rows one a row
+  bool accumulate;            // add to what is in acc
   std::int32_t* acc;
   std::ptrdiff_t ldacc;
   __mmask16 last;  // valid columns of the last panel
@@ -47,22 +48,26 @@ template <bool kSignedRows, int R, int P>
   std::ptrdiff_t stride3 = 3 * stride;
   asm("" : "+r"(stride3));  // rows are four pointers and three offsets, not fourteen pointers
   std::int32_t* acc = t.acc;
+  const std::int32_t* start = t.start;
   const auto* tile_rows = static_cast<const std::byte*>(t.rows);
   for (int i = t.tiles; i > 0; --i, tile_rows += R * stride, acc += R * ldacc) {
     __m512i sum[R][P];
-    if (t.start != nullptr) {
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
+    for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) sum[r][p] = _mm512_load_si512(t.start + p * kCols);
+      for (int p = 0; p < P; ++p) {
+        sum[r][p] =
+            kSignedRows ? _mm512_set1_epi32(start[r]) : _mm512_loadu_si512(start + p * kCols);
       }
-    } else {
+    }
+    if (t.accumulate) {
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
           const __mmask16 valid = p == P - 1 ? last : static_cast<__mmask16>(0xFFFF);
-          sum[r][p] = _mm512_maskz_loadu_epi32(valid, acc + r * ldacc + p * kCols);
+          sum[r][p] = _mm512_add_epi32(
+              sum[r][p], _mm512_maskz_loadu_epi32(valid, acc + r * ldacc + p * kCols));
         }
       }
     }
@@ -87,6 +92,7 @@ template <bool kSignedRows, int R, int P>
 #pragma GCC unroll 4
       for (auto& row : rows) row += row_quad;
     }
+    if (kSignedRows) start += R;
     if (last == 0xFFFF) {
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {

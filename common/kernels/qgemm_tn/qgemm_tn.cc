@@ -9,6 +9,9 @@ namespace fedqat::kernels {
 
 std::span<const QgemmTnKernel> qgemm_tn_kernels() {
   static const std::vector<QgemmTnKernel> kernels = {
+#ifdef FEDQAT_HAVE_AVX512VNNI
+      kQgemmTnAvx512Vnni,
+#endif
       kQgemmTnScalar,
   };
   return kernels;

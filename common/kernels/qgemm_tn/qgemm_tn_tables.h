@@ -6,5 +6,6 @@
 namespace fedqat::kernels {
 
 extern const QgemmTnKernel kQgemmTnScalar;
+extern const QgemmTnKernel kQgemmTnAvx512Vnni;
 
 }  // namespace fedqat::kernels
