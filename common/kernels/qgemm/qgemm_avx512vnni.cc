@@ -12,9 +12,14 @@ constexpr int kRowBlock = 16 * kTileRows;
 
 int quads(int k) { return (k + 3) / 4; }
 int panels(int n) { return (n + kCols - 1) / kCols; }
-std::ptrdiff_t panel_bytes(int k) { return std::ptrdiff_t{quads(k)} * kCols * 4; }
 
-// Packed: s32 sums of the columns [panels][16], then s8 [panels][quads][16 columns][4].
+// Panels that are whole pages apart would compete for the same lines of the cache.
+std::ptrdiff_t panel_bytes(int k) {
+  const std::ptrdiff_t bytes = std::ptrdiff_t{quads(k)} * kCols * 4;
+  return bytes % 4096 == 0 ? bytes + 64 : bytes;
+}
+
+// Packed: s32 sums of the columns [panels][16], then panels of s8 [quads][16 columns][4].
 std::size_t packed_bytes(int n, int k) {
   return static_cast<std::size_t>(panels(n)) *
          (kCols * sizeof(std::int32_t) + static_cast<std::size_t>(panel_bytes(k)));
@@ -83,62 +88,73 @@ void pack(const std::int8_t* b, std::ptrdiff_t ldb, int n, int k, std::byte* pac
   }
 }
 
-void pack_transposed(const std::int8_t* bt, std::ptrdiff_t ldbt, int n, int k, std::byte* packed) {
-  auto* sums = reinterpret_cast<std::int32_t*>(packed);
+// P neighbouring panels from 16 P columns of bt, of which `valid` are there.
+template <int P>
+void pack_columns(const std::int8_t* bt, std::ptrdiff_t ldbt, __mmask64 valid, int k,
+                  std::int8_t* panel, std::int32_t* sums) {
+  const std::ptrdiff_t stride = panel_bytes(k);
   const __m512i ones = _mm512_set1_epi8(1);
-  for (int j0 = 0; j0 < n; j0 += 4 * kCols) {
-    const __mmask64 valid = first_bytes(n - j0);
-    const int width = std::min(4, panels(n - j0));
-    std::int8_t* panel = panel_of(packed, n, k, j0);
-    __m512i sum[4] = {};
-    for (int q = 0; q < quads(k); ++q) {
-      __m512i row[4], v[4];
-      for (int r = 0; r < 4; ++r) {
-        row[r] = _mm512_maskz_loadu_epi8(4 * q + r < k ? valid : 0, bt + (4 * q + r) * ldbt + j0);
-      }
-      interleave(row, v);
-      for (int p = 0; p < width; ++p) {
-        sum[p] = _mm512_dpbusd_epi32(sum[p], ones, v[p]);
-        _mm512_store_si512(panel + p * panel_bytes(k) + std::ptrdiff_t{q} * kCols * 4, v[p]);
-      }
+  __m512i sum[P] = {};
+  const auto quad = [&](const __m512i row[4]) {
+    __m512i v[4];
+    interleave(row, v);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      sum[p] = _mm512_dpbusd_epi32(sum[p], ones, v[p]);
+      _mm512_store_si512(panel + p * stride, v[p]);
     }
-    for (int p = 0; p < width; ++p) _mm512_storeu_si512(sums + j0 + p * kCols, sum[p]);
+  };
+  __m512i row[4];
+  int i = 0;
+  for (; i + 4 <= k; i += 4, bt += 4 * ldbt, panel += kCols * 4) {
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) row[r] = _mm512_maskz_loadu_epi8(valid, bt + r * ldbt);
+    quad(row);
+  }
+  if (i < k) {
+    for (int r = 0; r < 4; ++r) {
+      row[r] = _mm512_maskz_loadu_epi8(i + r < k ? valid : 0, bt + r * ldbt);
+    }
+    quad(row);
+  }
+  for (int p = 0; p < P; ++p) _mm512_storeu_si512(sums + p * kCols, sum[p]);
+}
+
+void pack_transposed(const std::int8_t* bt, std::ptrdiff_t ldbt, int n, int k, std::byte* packed) {
+  constexpr decltype(&pack_columns<1>) kPackColumns[] = {pack_columns<1>, pack_columns<2>,
+                                                         pack_columns<3>, pack_columns<4>};
+  auto* sums = reinterpret_cast<std::int32_t*>(packed);
+  for (int j = 0; j < n; j += 4 * kCols) {
+    kPackColumns[std::min(4, panels(n - j)) - 1](bt + j, ldbt, first_bytes(n - j), k,
+                                                 panel_of(packed, n, k, j), sums + j);
   }
 }
 
-// acc -> codes and residuals.
+// Positions -> codes and residuals. Adding kRound leaves the rounded number in the low bits.
 struct Rounder {
+  static constexpr float kRound = 12582912.0F;  // 1.5 * 2^23
+
   explicit Rounder(const OutputGrid& grid)
       : low(_mm512_set1_ps(static_cast<float>(grid.low - grid.zero))),
         high(_mm512_set1_ps(static_cast<float>(grid.high - grid.zero))),
         zero(_mm512_set1_epi32(grid.zero)) {}
 
-  static __m512i nearest(__m512 t) {
-    return _mm512_cvt_roundps_epi32(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  }
   __m128i codes(__m512 t, __m128i& residual) const {
-    const __m512i r = nearest(_mm512_min_ps(_mm512_max_ps(t, low), high));
+    const __m512 round = _mm512_set1_ps(kRound);
+    const __m512 shifted = _mm512_add_ps(_mm512_min_ps(_mm512_max_ps(t, low), high), round);
     const __mmask16 inside =
         _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(t, low, _CMP_GT_OQ), t, high, _CMP_LT_OQ);
-    const __m512 error = _mm512_sub_ps(_mm512_cvtepi32_ps(r), t);
-    const __m512i steps = nearest(_mm512_mul_ps(error, _mm512_set1_ps(kResidualSteps)));
-    residual =
-        _mm512_cvtepi32_epi8(_mm512_mask_mov_epi32(_mm512_set1_epi32(kClipped), inside, steps));
-    return _mm512_cvtepi32_epi8(_mm512_add_epi32(r, zero));
+    const __m512 error = _mm512_sub_ps(_mm512_sub_ps(shifted, round), t);
+    const __m512 steps =
+        _mm512_add_ps(_mm512_mul_ps(error, _mm512_set1_ps(kResidualSteps)), round);
+    residual = _mm512_cvtepi32_epi8(_mm512_mask_mov_epi32(_mm512_set1_epi32(kClipped), inside,
+                                                          _mm512_castps_si512(steps)));
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_castps_si512(shifted), zero));
   }
 
   __m512 low, high;
   __m512i zero;
 };
-
-// Masked stores of bytes are slow on some processors, so whole vectors go without.
-void store_bytes(void* to, __mmask16 valid, __m128i bytes) {
-  if (valid == 0xFFFF) {
-    _mm_storeu_si128(static_cast<__m128i*>(to), bytes);
-  } else {
-    _mm_mask_storeu_epi8(to, valid, bytes);
-  }
-}
 
 // Rounds a tile: rows i .., columns j ...
 void round_tile(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc,
@@ -147,13 +163,19 @@ void round_tile(const QgemmArgs& g, int i, int rows, int j, int cols, const std:
   for (int c = 0; c < cols; c += kCols) {
     const auto valid = static_cast<__mmask16>(first_bytes(std::min(kCols, cols - c)));
     const __m512 mult = _mm512_maskz_loadu_ps(valid, g.mult + j + c);
-    for (int r = 0; r < rows; ++r) {
-      const __m512i sum = _mm512_maskz_loadu_epi32(valid, acc + r * ldacc + c);
-      __m128i residual;
-      const __m128i y = rounder.codes(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult), residual);
-      store_bytes(g.y + (i + r) * g.ldy + j + c, valid, y);
-      if (g.residual == nullptr) continue;
-      store_bytes(g.residual + (i + r) * g.ldresidual + j + c, valid, residual);
+    const std::int32_t* from = acc + c;
+    std::uint8_t* y = g.y + i * g.ldy + j + c;
+    std::int8_t* residual = g.residual;
+    if (residual != nullptr) residual += i * g.ldresidual + j + c;
+    const std::ptrdiff_t ldy = g.ldy, ldresidual = g.ldresidual;
+    for (int r = 0; r < rows; ++r, from += ldacc, y += ldy) {
+      const __m512i sum = _mm512_maskz_loadu_epi32(valid, from);
+      __m128i steps;
+      _mm_mask_storeu_epi8(y, valid,
+                           rounder.codes(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult), steps));
+      if (residual == nullptr) continue;
+      _mm_mask_storeu_epi8(residual, valid, steps);
+      residual += ldresidual;
     }
   }
 }
