@@ -7,17 +7,13 @@ namespace fedqat::kernels {
 namespace {
 
 constexpr int kWide = 2 * kCols;  // columns of a tile
+constexpr int kRoundTiles = 4;    // tiles that are rounded together, in L1
 // Rows that are taken through all columns together; they stay in L2.
 constexpr int kRowBlock = 16 * kTileRows;
 
 int quads(int k) { return (k + 3) / 4; }
 int panels(int n) { return (n + kCols - 1) / kCols; }
-
-// Panels that are whole pages apart would compete for the same lines of the cache.
-std::ptrdiff_t panel_bytes(int k) {
-  const std::ptrdiff_t bytes = std::ptrdiff_t{quads(k)} * kCols * 4;
-  return bytes % 4096 == 0 ? bytes + 64 : bytes;
-}
+std::ptrdiff_t panel_bytes(int k) { return std::ptrdiff_t{quads(k)} * kCols * 4; }
 
 // Packed: s32 sums of the columns [panels][16], then panels of s8 [quads][16 columns][4].
 std::size_t packed_bytes(int n, int k) {
@@ -139,43 +135,48 @@ struct Rounder {
         high(_mm512_set1_ps(static_cast<float>(grid.high - grid.zero))),
         zero(_mm512_set1_epi32(grid.zero)) {}
 
-  __m128i codes(__m512 t, __m128i& residual) const {
+  __m512 shifted(__m512 t) const {
+    return _mm512_add_ps(_mm512_min_ps(_mm512_max_ps(t, low), high), _mm512_set1_ps(kRound));
+  }
+  __m128i code(__m512 shifted_t) const {
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_castps_si512(shifted_t), zero));
+  }
+  __m128i residual(__m512 t, __m512 shifted_t) const {
     const __m512 round = _mm512_set1_ps(kRound);
-    const __m512 shifted = _mm512_add_ps(_mm512_min_ps(_mm512_max_ps(t, low), high), round);
     const __mmask16 inside =
         _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(t, low, _CMP_GT_OQ), t, high, _CMP_LT_OQ);
-    const __m512 error = _mm512_sub_ps(_mm512_sub_ps(shifted, round), t);
-    const __m512 steps =
-        _mm512_add_ps(_mm512_mul_ps(error, _mm512_set1_ps(kResidualSteps)), round);
-    residual = _mm512_cvtepi32_epi8(_mm512_mask_mov_epi32(_mm512_set1_epi32(kClipped), inside,
-                                                          _mm512_castps_si512(steps)));
-    return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_castps_si512(shifted), zero));
+    const __m512 error = _mm512_sub_ps(_mm512_sub_ps(shifted_t, round), t);
+    const __m512 steps = _mm512_add_ps(_mm512_mul_ps(error, _mm512_set1_ps(kResidualSteps)), round);
+    return _mm512_cvtepi32_epi8(
+        _mm512_mask_mov_epi32(_mm512_set1_epi32(kClipped), inside, _mm512_castps_si512(steps)));
   }
 
   __m512 low, high;
   __m512i zero;
 };
 
-// Rounds a tile: rows i .., columns j ...
-void round_tile(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc,
-                std::ptrdiff_t ldacc) {
+// Rows i .., columns j .. of the outputs from their accumulators, [rows][kWide].
+template <bool kWithResidual>
+void round_rows(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc) {
   const Rounder rounder(g.grid);
   for (int c = 0; c < cols; c += kCols) {
     const auto valid = static_cast<__mmask16>(first_bytes(std::min(kCols, cols - c)));
     const __m512 mult = _mm512_maskz_loadu_ps(valid, g.mult + j + c);
     const std::int32_t* from = acc + c;
     std::uint8_t* y = g.y + i * g.ldy + j + c;
-    std::int8_t* residual = g.residual;
-    if (residual != nullptr) residual += i * g.ldresidual + j + c;
-    const std::ptrdiff_t ldy = g.ldy, ldresidual = g.ldresidual;
-    for (int r = 0; r < rows; ++r, from += ldacc, y += ldy) {
-      const __m512i sum = _mm512_maskz_loadu_epi32(valid, from);
-      __m128i steps;
-      _mm_mask_storeu_epi8(y, valid,
-                           rounder.codes(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult), steps));
-      if (residual == nullptr) continue;
-      _mm_mask_storeu_epi8(residual, valid, steps);
-      residual += ldresidual;
+    std::int8_t* residual = kWithResidual ? g.residual + i * g.ldresidual + j + c : nullptr;
+    std::int32_t* copy = g.acc != nullptr ? g.acc + i * g.ldacc + j + c : nullptr;
+    const std::ptrdiff_t ldy = g.ldy, ldresidual = g.ldresidual, ldacc = g.ldacc;
+    for (int r = 0; r < rows; ++r, from += kWide, y += ldy, residual += ldresidual) {
+      const __m512i sum = _mm512_load_si512(from);
+      if (copy != nullptr) {
+        _mm512_mask_storeu_epi32(copy, valid, sum);
+        copy += ldacc;
+      }
+      const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), mult);
+      const __m512 shifted = rounder.shifted(t);
+      _mm_mask_storeu_epi8(y, valid, rounder.code(shifted));
+      if (kWithResidual) _mm_mask_storeu_epi8(residual, valid, rounder.residual(t, shifted));
     }
   }
 }
@@ -184,8 +185,10 @@ void run(const QgemmArgs& g) {
   const auto* sums = reinterpret_cast<const std::int32_t*>(g.b_packed);
   const auto* b = reinterpret_cast<const std::int8_t*>(sums + std::ptrdiff_t{panels(g.n)} * kCols);
   const __m512i a_zero = _mm512_set1_epi32(g.a_zero);
+  const bool rounded = g.y != nullptr;
+  const auto round = g.residual != nullptr ? &round_rows<true> : &round_rows<false>;
   alignas(64) std::int32_t start[kWide];
-  alignas(64) std::int32_t scratch[kTileRows * kWide];
+  alignas(64) std::int32_t scratch[kRoundTiles * kTileRows * kWide];
   for (int i0 = 0; i0 < g.m; i0 += kRowBlock) {
     for (int j = 0; j < g.n; j += kWide) {
       const int cols = std::min(kWide, g.n - j);
@@ -204,18 +207,17 @@ void run(const QgemmArgs& g) {
       t.panel_quad = kCols * 4;
       t.quads = quads(g.k);
       t.start = start;
-      t.last = static_cast<__mmask16>(first_bytes((cols - 1) % kCols + 1));
-      t.ldacc = g.acc != nullptr ? g.ldacc : kWide;
+      t.last = rounded ? 0xFFFF : static_cast<__mmask16>(first_bytes((cols - 1) % kCols + 1));
+      t.ldacc = rounded ? kWide : g.ldacc;
       const auto* tile = cols > kCols ? kTiles<false, 2> : kTiles<false, 1>;
       int i = i0;
       for (const RowTiles::Run& r : RowTiles(std::min(kRowBlock, g.m - i0)).runs) {
-        // Tiles that are rounded are so one by one, while in L1.
-        t.tiles = g.y == nullptr ? r.tiles : 1;
         for (int done = 0; done < r.tiles; done += t.tiles, i += r.rows * t.tiles) {
+          t.tiles = rounded ? std::min(kRoundTiles, r.tiles - done) : r.tiles;
           t.rows = g.a + i * g.lda;
-          t.acc = g.acc != nullptr ? g.acc + i * g.ldacc + j : scratch;
+          t.acc = rounded ? scratch : g.acc + i * g.ldacc + j;
           tile[r.rows - 1](t);
-          if (g.y != nullptr) round_tile(g, i, r.rows, j, cols, t.acc, t.ldacc);
+          if (rounded) round(g, i, t.tiles * r.rows, j, cols, scratch);
         }
       }
     }

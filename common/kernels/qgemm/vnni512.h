@@ -93,17 +93,20 @@ template <bool kSignedRows, int R, int P>
       for (auto& row : rows) row += row_quad;
     }
     if (kSignedRows) start += R;
+    std::int32_t* to = acc;
     if (last == 0xFFFF) {
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
+      for (int r = 0; r < R; ++r, to += ldacc) {
+        asm("" : "+r"(to));  // one pointer that moves, not fourteen on the stack
 #pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) _mm512_storeu_si512(acc + r * ldacc + p * kCols, sum[r][p]);
+        for (int p = 0; p < P; ++p) _mm512_storeu_si512(to + p * kCols, sum[r][p]);
       }
     } else {
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        if (P == 2) _mm512_storeu_si512(acc + r * ldacc, sum[r][0]);
-        _mm512_mask_storeu_epi32(acc + r * ldacc + (P - 1) * kCols, last, sum[r][P - 1]);
+      for (int r = 0; r < R; ++r, to += ldacc) {
+        asm("" : "+r"(to));
+        if (P == 2) _mm512_storeu_si512(to, sum[r][0]);
+        _mm512_mask_storeu_epi32(to + (P - 1) * kCols, last, sum[r][P - 1]);
       }
     }
   }

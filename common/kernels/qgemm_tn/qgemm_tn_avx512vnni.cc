@@ -9,12 +9,12 @@
 namespace fedqat::kernels {
 namespace {
 
-constexpr int kPair = 2 * kCols;         // columns of a tile
-constexpr int kPairQuad = kPair * 4;     // bytes of a quad of them
-constexpr int kWide = 2 * kPair;         // columns that are interleaved together: a cache line
-constexpr int kBlockQuads = 128;         // and quads: 32 KiB
-constexpr int kChannelBlock = 128;       // channels whose sums are on the stack
-constexpr int kNarrowRows = 64;          // fewer rows are not worth a transposed output
+constexpr int kPair = 2 * kCols;      // columns of a tile
+constexpr int kPairQuad = kPair * 4;  // bytes of a quad of them
+constexpr int kWide = 2 * kPair;      // columns that are interleaved together: a cache line
+constexpr int kBlockQuads = 128;      // and quads: 32 KiB
+constexpr int kChannelBlock = 128;    // channels whose sums are on the stack
+constexpr int kNarrowRows = 64;       // fewer rows are not worth a transposed output
 constexpr std::int32_t kNoStart[kPair + kChannelBlock] = {};
 
 int quads(int m) { return (m + 3) / 4; }
@@ -58,9 +58,7 @@ void interleave_wide(const std::uint8_t* x, std::ptrdiff_t ldx, int m, int colum
 void interleave_narrow(const std::uint8_t* x, std::ptrdiff_t ldx, int m, int columns,
                        std::uint8_t* out) {
   const auto valid = static_cast<__mmask32>(first_bytes(columns));
-  const auto load = [&](int i) {
-    return _mm256_maskz_loadu_epi8(i < m ? valid : 0, x + i * ldx);
-  };
+  const auto load = [&](int i) { return _mm256_maskz_loadu_epi8(i < m ? valid : 0, x + i * ldx); };
   for (int i = 0; i < m; i += 8, out += 2 * kPairQuad) {
     __m512i row[4], v[4];
     for (int r = 0; r < 4; ++r) {
