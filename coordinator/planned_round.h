@@ -16,7 +16,7 @@ struct PlannedRound {
   LocalTraining training;
   std::vector<float> ranges;  // GridPlanner::state() when it was opened
   UpdateGrid grid;
-  Bytes broadcast;  // empty: nobody trains on it any more
+  Bytes broadcast;  // empty: not kept any more
   Digest broadcast_sha256{};
 
   EarlierRound summary() const {

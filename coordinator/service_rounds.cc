@@ -14,6 +14,8 @@ namespace {
 // Together with over-selection this reaches every client of a small run; a federation that misses
 // its quorum so often needs an operator.
 constexpr std::uint32_t kMaxAttempts = 10;
+// Rounds whose models can be downloaded: who needs longer gets a newer one.
+constexpr std::uint32_t kKeptModels = 4;
 // Of clients that have nothing to do, all together; leaves most of a core to uploads.
 constexpr std::int64_t kCheckInsPerSecond = 500;
 constexpr std::int64_t kLeastRetryMs = 20;
@@ -291,7 +293,7 @@ void Coordinator::age_rounds() {
     const bool over = number == state_.rounds_done || plan.round.takes_late();
     const bool takes = state_.rounds_done < schedule_.rounds() && counts_in(number, next);
     plan.round.take_late(takes);
-    if (!takes) plan.broadcast = {};
+    if (!takes || next - number >= kKeptModels) plan.broadcast = {};
     for (const ClientId who : plan.round.missing()) {
       if (later.insert(who).second && over && !takes) state_.attendance.absent.insert(who);
     }

@@ -132,13 +132,18 @@ TEST_CASE("asynchronous: who checks in again has left its old work and gets new"
   CHECK(task_of(*c, tasks[2].client).round == 2);
 }
 
-TEST_CASE("asynchronous: the model of a round that still counts can be loaded") {
-  const auto c = make(config(), 10);
+TEST_CASE("asynchronous: models of the last rounds can be loaded, older ones are not kept") {
+  const auto c = make(config(10), 30);
   std::vector<Task> tasks;
   for (const ClientId who : cohort_of(*c)) tasks.push_back(task_of(*c, who));
   deliver(*c, tasks[0]), deliver(*c, tasks[1]);
   const FetchModel fetch{tasks[2].run, tasks[2].version, 0};
   CHECK(ask<ModelChunk>(*c, tasks[2].client, fetch).sha256 == tasks[2].model_sha256);
+  while (c->rounds_done() < 4) {
+    for (std::size_t i = 0; i < 2; ++i) deliver(*c, task_of(*c, cohort_of(*c)[i]));
+  }
+  CHECK(c->takes(1));  // who has it already may train on
+  CHECK(refused(*c, tasks[2].client, fetch) == RefusalCode::kUnknownModel);
 }
 
 TEST_CASE("asynchronous: updates of one phase do not count in another") {
