@@ -26,7 +26,7 @@ class Inbox {
     std::uint64_t received = 0;
     bool whole = false;
     bool busy = false;  // no room: the same chunk again, later
-    Bytes payload;      // when whole
+    Slice payload;      // when whole
   };
   // payload_size is what the round's grid takes: the bound on what is kept for a client.
   // kInvalid: another size, or the hash is wrong once everything is there (all is forgotten then).

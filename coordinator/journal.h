@@ -12,6 +12,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/base/slice.h"
 #include "common/crypto/sha256.h"
 
 namespace fedqat {
@@ -30,7 +31,7 @@ struct AcceptedUpdate {
   std::uint32_t round = 0;    // in which it was trained: the open one, or an earlier one
   std::uint64_t version = 0;  // of the model it was trained on
   Digest sha256{};            // update_digest() of the two below
-  Bytes payload;
+  Slice payload;
   Bytes stats;
 
   bool operator==(const AcceptedUpdate&) const = default;

@@ -33,6 +33,7 @@ class PosixFile final : public File {
   ~PosixFile() override { ::close(fd_); }
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) override {
+    set_direct(false);
     std::size_t filled = 0;
     while (filled < out.size()) {
       const ssize_t n = ::pread(fd_, out.data() + filled, out.size() - filled,
@@ -46,9 +47,16 @@ class PosixFile final : public File {
   }
 
   Result<void> write_at(std::uint64_t offset, ByteView bytes) override {
+    set_direct(is_aligned(offset) && is_aligned(bytes.size()) &&
+               is_aligned(reinterpret_cast<std::uintptr_t>(bytes.data())));
     while (!bytes.empty()) {
       const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
+      if (direct_ && (n < 0 ? errno == EINVAL : !is_aligned(static_cast<std::size_t>(n)))) {
+        set_direct(false);  // not this file system, or not here; n < 0: nothing was written
+        can_direct_ = false;
+        if (n < 0) continue;
+      }
       if (n < 0) return os_error(path_, "write");
       bytes = bytes.subspan(static_cast<std::size_t>(n));
       offset += static_cast<std::uint64_t>(n);
@@ -83,8 +91,22 @@ class PosixFile final : public File {
   }
 
  private:
+  static bool is_aligned(std::uint64_t value) { return value % kDirectAlign == 0; }
+
+  void set_direct(bool on) {
+    if (on == direct_ || (on && !can_direct_)) return;
+    const int flags = ::fcntl(fd_, F_GETFL);
+    if (flags < 0 || ::fcntl(fd_, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) != 0) {
+      can_direct_ = false;
+      return;
+    }
+    direct_ = on;
+  }
+
   int fd_;
   stdfs::path path_;
+  bool direct_ = false;
+  bool can_direct_ = true;
 };
 
 class PosixFiles final : public Files {

@@ -1,14 +1,19 @@
 #include "common/store/segment.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <string>
 
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 
 namespace fedqat {
 namespace {
+
+constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 
 using Header = std::array<std::byte, kSegmentHeader>;
 
@@ -33,7 +38,8 @@ Segment::Segment(std::unique_ptr<File> file, Files& files, std::filesystem::path
       files_(&files),
       path_(std::move(path)),
       capacity_(capacity),
-      growth_(growth) {}
+      growth_(growth),
+      buffer_(kWriteBytes) {}
 
 Result<Segment> Segment::open(Files& files, const std::filesystem::path& path,
                               std::uint64_t growth) {
@@ -91,17 +97,56 @@ Result<Location> Segment::append(ByteView payload) {
   }
   dirty_ = true;
   FEDQAT_FAILPOINT("journal.segment.before_write");
-  if (auto r = file_->write_at(end_, encode_header(location)); !r) return r.error();
-  FEDQAT_FAILPOINT("journal.segment.after_header");
-  if (auto r = file_->write_at(end_ + kSegmentHeader, payload); !r) return r.error();
-  FEDQAT_FAILPOINT("journal.segment.after_write");
+  if (auto r = put(encode_header(location)); !r) return r.error();
+  if (auto r = put(payload); !r) return r.error();
   end_ = location.end();
+  if (auto r = pad(); !r) return r.error();
+  FEDQAT_FAILPOINT("journal.segment.after_write");
   return location;
+}
+
+Result<void> Segment::put(ByteView bytes) {
+  const std::span<std::byte> buffer = buffer_.bytes();
+  while (!bytes.empty()) {
+    const std::size_t n = std::min(buffer.size() - used_, bytes.size());
+    std::memcpy(buffer.data() + used_, bytes.data(), n);
+    used_ += n;
+    bytes = bytes.subspan(n);
+    if (used_ == buffer.size()) {
+      if (auto r = flush(); !r) return r;
+    }
+  }
+  return {};
+}
+
+Result<void> Segment::pad() {
+  static constexpr std::array<std::byte, kDirectAlign> kZeros{};
+  return put(ByteView(kZeros).first((kDirectAlign - used_ % kDirectAlign) % kDirectAlign));
+}
+
+// The space is there, so no error is one that goes away.
+Result<void> Segment::flush() {
+  if (used_ == 0) return {};
+  FEDQAT_FAILPOINT("journal.segment.before_flush");
+  if (auto r = file_->write_at(written_, buffer_.bytes().first(used_)); !r) {
+    broken_ = true;
+    return Error{Errc::kIo, r.error().what};
+  }
+  FEDQAT_FAILPOINT("journal.segment.after_flush");
+  written_ += used_;
+  used_ = 0;
+  return {};
+}
+
+void Segment::reset(std::uint64_t offset) {
+  FEDQAT_CHECK(used_ == 0);  // everything is synced
+  end_ = written_ = offset;
 }
 
 Result<void> Segment::sync() {
   if (broken_) return broken_error();
   if (!dirty_) return {};
+  if (auto r = flush(); !r) return r;
   FEDQAT_FAILPOINT("journal.segment.before_sync");
   if (auto r = file_->sync(); !r) {
     broken_ = true;
@@ -114,6 +159,7 @@ Result<void> Segment::sync() {
 
 Result<Bytes> Segment::read(const Location& location) {
   if (broken_) return broken_error();
+  if (auto r = flush(); !r) return r.error();
   const auto corrupt = [&](const char* what) {
     return Error{Errc::kCorrupt, path_.string() + ": offset " + std::to_string(location.offset) +
                                      ": " + what + "; the disk lost or changed bytes"};

@@ -13,6 +13,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/base/slice.h"
 #include "common/crypto/sha256.h"
 #include "common/quant/histogram.h"
 #include "common/wire/network_spec.h"
@@ -22,7 +23,7 @@ namespace fedqat {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 // Data of a chunk; leaves room for everything else in a frame.
-inline constexpr std::size_t kChunkBytes = std::size_t{768} << 10;
+inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a run may take fewer
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model
@@ -78,7 +79,7 @@ struct UploadUpdate {
   Digest sha256{};  // update_digest()
   std::uint64_t payload_size = 0;
   std::uint64_t offset = 0;  // offset + data.size() <= payload_size
-  Bytes data;
+  Slice data;
   Bytes stats;                // encode_stats(); with the last chunk, else empty
   bool name_checked = false;  // not on the wire: check_name() found that sha256 is right
 
@@ -98,6 +99,8 @@ struct Renew {
 using Request = std::variant<CheckIn, FetchNetwork, FetchModel, UploadUpdate, Enroll, Renew>;
 Bytes encode_request(const Request& request);  // a whole frame
 Result<Request> decode_request(ByteView frame);
+// The same; an upload's data stays in the frame.
+Result<Request> decode_request(Bytes&& frame);
 // For the thread that decodes: when the request is a whole update in one chunk, looks whether it
 // has its SHA-256, which the coordinator then need not do.
 void check_name(Request& request);

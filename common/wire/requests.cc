@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/base/crc32c.h"
+#include "common/crypto/blake3.h"
 #include "common/wire/frame.h"
 #include "common/wire/message_fields.h"
 #include "common/wire/messages.h"
@@ -102,9 +103,15 @@ Result<Request> take(const wire::UploadUpdateProto& p) {
   return check(std::move(m), p.crc32c());
 }
 
-// The same for an upload as encode_request() writes it, without Protobuf's copy of the data.
+// An upload as encode_request() writes it, without Protobuf's copy of the data.
+struct RawUpload {
+  UploadUpdate message;  // without data
+  ByteView data;         // in the frame
+  std::uint32_t crc = 0;
+};
+
 // Nothing when it is written otherwise: then Protobuf reads it.
-std::optional<Result<Request>> take_upload(ByteView frame) {
+std::optional<RawUpload> find_upload(ByteView frame) {
   using google::protobuf::internal::WireFormatLite;
   using google::protobuf::io::CodedInputStream;
   const auto size = frame_size(frame);
@@ -123,10 +130,10 @@ std::optional<Result<Request>> take_upload(ByteView frame) {
     return std::nullopt;
   }
   using P = wire::UploadUpdateProto;
-  UploadUpdate m;
-  Bytes name;
-  std::uint32_t crc = 0;
-  const auto read_bytes = [&in](Bytes& out) {
+  RawUpload raw;
+  UploadUpdate& m = raw.message;
+  ByteView name, stats;
+  const auto read_bytes = [&in](ByteView& out) {
     std::uint32_t n = 0;
     if (!in.ReadVarint32(&n) || static_cast<int>(n) < 0 ||
         static_cast<int>(n) > in.BytesUntilTotalBytesLimit()) {
@@ -137,8 +144,7 @@ std::optional<Result<Request>> take_upload(ByteView frame) {
     if (n > 0 && (!in.GetDirectBufferPointer(&at, &have) || have < static_cast<int>(n))) {
       return false;
     }
-    const auto* bytes = static_cast<const std::byte*>(at);
-    out.assign(bytes, bytes + n);
+    out = {static_cast<const std::byte*>(at), n};
     return in.Skip(static_cast<int>(n));
   };
   while (const std::uint32_t t = in.ReadTag()) {
@@ -156,17 +162,18 @@ std::optional<Result<Request>> take_upload(ByteView frame) {
     } else if (t == tag(P::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
       good = in.ReadVarint64(&m.offset);
     } else if (t == tag(P::kDataFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
-      good = read_bytes(m.data);
+      good = read_bytes(raw.data);
     } else if (t == tag(P::kStatsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
-      good = read_bytes(m.stats);
+      good = read_bytes(stats);
     } else if (t == tag(P::kCrc32CFieldNumber, WireFormatLite::WIRETYPE_FIXED32)) {
-      good = in.ReadLittleEndian32(&crc);
+      good = in.ReadLittleEndian32(&raw.crc);
     }
     if (!good) return std::nullopt;
   }
   if (!in.ConsumedEntireMessage() || name.size() != m.sha256.size()) return std::nullopt;
   std::memcpy(m.sha256.data(), name.data(), name.size());
-  return check(std::move(m), crc);
+  m.stats.assign(stats.begin(), stats.end());
+  return raw;
 }
 
 }  // namespace
@@ -219,7 +226,7 @@ Result<UpdateStats> decode_stats(ByteView bytes) {
 }
 
 Digest update_digest(ByteView payload, ByteView stats) {
-  Sha256 hash;
+  Blake3 hash;
   hash.update(payload);
   hash.update(stats);
   return std::move(hash).finish();
@@ -237,8 +244,19 @@ Bytes encode_request(const Request& request) {
   return make_frame(out);
 }
 
+Result<Request> decode_request(Bytes&& frame) {
+  auto raw = find_upload(frame);
+  if (!raw) return decode_request(ByteView(frame));
+  const auto at = static_cast<std::size_t>(raw->data.data() - frame.data());
+  if (!raw->data.empty()) raw->message.data = Slice(std::move(frame), at, raw->data.size());
+  return check(std::move(raw->message), raw->crc);
+}
+
 Result<Request> decode_request(ByteView frame) {
-  if (auto upload = take_upload(frame)) return std::move(*upload);
+  if (auto raw = find_upload(frame)) {
+    raw->message.data = Bytes(raw->data.begin(), raw->data.end());
+    return check(std::move(raw->message), raw->crc);
+  }
   wire::Request p;
   if (auto ok = parse_frame(frame, p); !ok) return ok.error();
   switch (p.kind_case()) {

@@ -65,16 +65,17 @@ int wait_signal(const sigset_t& set) {
 
 OnRequest hand_to(CoreLoop& core, bool enrolment) {
   return [&core, enrolment](ConnectionId connection, const Peer& peer, Bytes frame) {
-    auto request = decode_request(frame);
+    auto request = decode_request(std::move(frame));
     if (request) check_name(*request);
     core.push({enrolment, connection, peer, std::move(request)});
   };
 }
 
 // Frames and updates of up to a MiB come and go all the time: keep their memory instead of asking
-// the system for fresh pages each time, and let all threads share it.
+// the system for fresh pages each time. All threads share one heap: those of further arenas hold 64
+// MiB and go back to the system whenever they are empty.
 void tune_memory() {
-  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
 }

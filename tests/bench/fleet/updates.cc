@@ -25,7 +25,7 @@ std::vector<Bytes> update_frames(const Task& task, const Graph& graph) {
     const std::size_t n = std::min(kChunkBytes, encoded->payload.size() - at);
     const auto begin = encoded->payload.begin() + static_cast<std::ptrdiff_t>(at);
     u.offset = at;
-    u.data.assign(begin, begin + static_cast<std::ptrdiff_t>(n));
+    u.data = Bytes(begin, begin + static_cast<std::ptrdiff_t>(n));
     u.stats = u.last() ? stats_bytes : Bytes{};
     frames.push_back(encode_request(u));
   }
