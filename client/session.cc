@@ -182,7 +182,7 @@ Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, c
   stats.histograms = std::move(local->histograms);
   SealedUpdate update{task.run,           task.round, task.version, {}, std::move(encoded->payload),
                       encode_stats(stats)};
-  update.sha256 = update_digest(update.payload, update.stats);
+  update.digest = update_digest(update.payload, update.stats);
   return update;
 }
 
@@ -197,7 +197,7 @@ Result<UploadOutcome> Session::finish(const SealedUpdate& update) {
     UploadUpdate chunk{update.run,
                        update.round,
                        update.version,
-                       update.sha256,
+                       update.digest,
                        size,
                        offset,
                        Bytes(data.begin(), data.end()),

@@ -42,7 +42,7 @@ struct SealedUpdate {
   std::uint64_t run = 0;
   std::uint32_t round = 0;
   std::uint64_t version = 0;
-  Digest sha256{};
+  Digest digest{};
   Bytes payload;
   Bytes stats;
 };

@@ -24,7 +24,7 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
     progress.payload = std::move(chunk.data);
   } else {
     const auto known = partial_.find(who);
-    if (known != partial_.end() && known->second.sha256 != chunk.sha256) forget(who);
+    if (known != partial_.end() && known->second.digest != chunk.digest) forget(who);
     const auto found = partial_.find(who);
     const std::size_t have = found == partial_.end() ? 0 : found->second.payload.size();
     // A repetition or a gap is told where to go on; nothing needs no memory.
@@ -36,7 +36,7 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
     }
     Partial& partial = partial_[who];
     if (have == 0) partial.payload.reserve(payload_size);
-    partial.sha256 = chunk.sha256;
+    partial.digest = chunk.digest;
     partial.last_ms = now_ms;
     partial.payload.insert(partial.payload.end(), chunk.data.begin(), chunk.data.end());
     progress.received = partial.payload.size();
@@ -46,8 +46,8 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
   }
   progress.received = progress.payload.size();
   progress.whole = true;
-  if (!chunk.name_checked && update_digest(progress.payload, chunk.stats) != chunk.sha256) {
-    return Error{Errc::kInvalid, "update does not have its SHA-256"};
+  if (!chunk.name_checked && update_digest(progress.payload, chunk.stats) != chunk.digest) {
+    return Error{Errc::kInvalid, "update does not have its digest"};
   }
   return progress;
 }

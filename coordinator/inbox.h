@@ -41,7 +41,7 @@ class Inbox {
   bool make_room(std::int64_t now_ms);
 
   struct Partial {
-    Digest sha256{};
+    Digest digest{};
     Bytes payload;
     std::int64_t last_ms = 0;  // of its last chunk
   };

@@ -30,7 +30,7 @@ struct AcceptedUpdate {
   std::uint32_t client = 0;
   std::uint32_t round = 0;    // in which it was trained: the open one, or an earlier one
   std::uint64_t version = 0;  // of the model it was trained on
-  Digest sha256{};            // update_digest() of the two below
+  Digest digest{};            // update_digest() of the two below
   Slice payload;
   Bytes stats;
 

@@ -34,7 +34,7 @@ std::vector<Action> Round::step(const Event& event, std::int64_t now_ms) {
   } else if (const auto* upload = std::get_if<Uploaded>(&event)) {
     actions.push_back(judge(*upload));
     if (std::holds_alternative<Accept>(actions.back())) {
-      if (accept(upload->who, upload->sha256)) actions.push_back(Commit{});
+      if (accept(upload->who, upload->digest)) actions.push_back(Commit{});
     }
   } else if (std::holds_alternative<CountedLate>(event)) {
     FEDQAT_CHECK(open_);
@@ -43,9 +43,9 @@ std::vector<Action> Round::step(const Event& event, std::int64_t now_ms) {
   return actions;
 }
 
-bool Round::accept(ClientId who, const Digest& sha256) {
+bool Round::accept(ClientId who, const Digest& digest) {
   Member& member = members_.at(who);
-  member.accepted = sha256;
+  member.accepted = digest;
   if (!member.tasked) ++tasked_;  // given before a restart
   member.tasked = true;
   return open_ && count();
@@ -56,9 +56,9 @@ bool Round::count() {
   return !open_;
 }
 
-bool Round::recall(ClientId who, const Digest& sha256) {
+bool Round::recall(ClientId who, const Digest& digest) {
   members_.try_emplace(who);
-  return accept(who, sha256);
+  return accept(who, digest);
 }
 
 std::vector<ClientId> Round::missing() const {
@@ -134,7 +134,7 @@ Action Round::judge(const Uploaded& upload) const {
   if (upload.version != rules_.version) return Refuse{RefusalCode::kWrongVersion};
   const auto member = members_.find(upload.who);
   if (member != members_.end() && member->second.accepted) {
-    if (*member->second.accepted == upload.sha256) return AckAgain{};
+    if (*member->second.accepted == upload.digest) return AckAgain{};
     return Refuse{RefusalCode::kConflict};
   }
   // Of a round that was closed before a restart only those are known that delivered.

@@ -38,7 +38,7 @@ struct Uploaded {
   std::uint64_t run = 0;
   std::uint32_t round = 0;
   std::uint64_t version = 0;
-  Digest sha256{};
+  Digest digest{};
 };
 // An update of an earlier round was accepted there and counts in this one.
 struct CountedLate {};
@@ -86,7 +86,7 @@ class Round {
   void resume_attempt(std::uint32_t attempt) { attempt_ = attempt; }
   // An update that was accepted before. True when it is the one that closes the round: the caller
   // then carries out Commit.
-  bool recall(ClientId who, const Digest& sha256);
+  bool recall(ClientId who, const Digest& digest);
   // An update of an earlier round that counts in this one; likewise.
   bool recall_late() { return count(); }
   void close() { open_ = false; }  // a round of before
@@ -113,7 +113,7 @@ class Round {
     std::optional<Digest> accepted;
   };
 
-  bool accept(ClientId who, const Digest& sha256);
+  bool accept(ClientId who, const Digest& digest);
   bool count();
   void meet_deadline(std::int64_t now_ms, std::vector<Action>& actions);
   Action answer(const CheckedIn& event, std::int64_t now_ms);

@@ -58,9 +58,9 @@ RoundSummary take(const wire::RoundSummaryProto& p) {
 void put(const EarlierRound& r, wire::EarlierRoundProto& p) {
   p.set_round(r.round);
   p.set_ranges(floats_text(r.ranges));
-  for (const auto& [who, sha256] : r.delivered) {
+  for (const auto& [who, digest] : r.delivered) {
     p.add_delivered(who);
-    p.mutable_sha256()->append(text_of(sha256));
+    p.mutable_digests()->append(text_of(digest));
   }
   for (const ClientId who : r.missing) p.add_missing(who);
 }
@@ -68,11 +68,11 @@ void put(const EarlierRound& r, wire::EarlierRoundProto& p) {
 std::optional<EarlierRound> take(const wire::EarlierRoundProto& p) {
   constexpr std::size_t kHash = sizeof(Digest);
   const auto n = static_cast<std::size_t>(p.delivered_size());
-  if (p.sha256().size() != n * kHash || p.ranges().size() % sizeof(float) != 0) return {};
+  if (p.digests().size() != n * kHash || p.ranges().size() % sizeof(float) != 0) return {};
   EarlierRound r{p.round(), floats_of(p.ranges()), {}, {p.missing().begin(), p.missing().end()}};
   for (std::size_t i = 0; i < n; ++i) {
     Digest digest;
-    std::memcpy(digest.data(), p.sha256().data() + i * kHash, kHash);
+    std::memcpy(digest.data(), p.digests().data() + i * kHash, kHash);
     r.delivered.emplace_back(p.delivered(static_cast<int>(i)), digest);
   }
   return r;

@@ -216,7 +216,7 @@ Aggregator& Coordinator::sum_of(const PlannedRound& plan) {
 }
 
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {
-  const Uploaded event{who, request.run, request.round, request.version, request.sha256};
+  const Uploaded event{who, request.run, request.round, request.version, request.digest};
   const auto ack = [&](std::uint64_t received, bool complete) {
     const std::uint32_t wait =
         complete && status_ == Status::kRunning ? open().round.retry_ms(who, now_ms) : 0;
@@ -249,7 +249,7 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   AcceptedUpdate update{who,
                         event.round,
                         event.version,
-                        event.sha256,
+                        event.digest,
                         std::move(progress->payload),
                         std::move(stats_bytes)};
   if (surroundings_.journal != nullptr) {
@@ -267,7 +267,7 @@ Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now
   sum.accumulate(update.payload, *stats);
   fill_up();
   if (surroundings_.observe) {
-    surroundings_.observe(UpdateAccepted{who, event.round, event.sha256});
+    surroundings_.observe(UpdateAccepted{who, event.round, event.digest});
   }
   carry_out(actions, now_ms);
   return ack(progress->received, true);

@@ -28,7 +28,7 @@ namespace fedqat {
 struct UpdateAccepted {
   ClientId who = 0;
   std::uint32_t round = 0;
-  Digest sha256{};
+  Digest digest{};
 };
 struct UpdateRefused {
   ClientId who = 0;

@@ -140,7 +140,7 @@ Result<void> Coordinator::resume(Recovered&& recovered, std::uint32_t clients,
     Aggregator& sum = sum_of(plan->second);
     if (auto ok = sum.check(update.payload, *stats); !ok) return ok;
     sum.accumulate(update.payload, *stats);
-    const bool last = plan->second.round.recall(update.client, update.sha256);
+    const bool last = plan->second.round.recall(update.client, update.digest);
     closed = &plan->second == &open() ? last : open().round.recall_late();
     fill_up();
     return {};
@@ -165,7 +165,7 @@ void Coordinator::recall_round(EarlierRound&& earlier, std::int64_t now_ms) {
                     {}};
   plan.grid = planner_->grid(plan.ranges, plan.training.scale_learning_rate > 0);
   plan.round.close();
-  for (const auto& [who, sha256] : earlier.delivered) (void)plan.round.recall(who, sha256);
+  for (const auto& [who, digest] : earlier.delivered) (void)plan.round.recall(who, digest);
   plan.round.take_late(status_ == Status::kRunning && counts_in(earlier.round, open));
   rounds_.emplace(earlier.round, std::move(plan));
 }
@@ -267,7 +267,7 @@ std::set<ClientId> Coordinator::at_work() const {
     for (const ClientId who : round.missing()) {
       if (seen.insert(who).second && round.takes_late()) at_work.insert(who);
     }
-    for (const auto& [who, sha256] : round.delivered()) seen.insert(who);
+    for (const auto& [who, digest] : round.delivered()) seen.insert(who);
   }
   return at_work;
 }
@@ -297,7 +297,7 @@ void Coordinator::age_rounds() {
     for (const ClientId who : plan.round.missing()) {
       if (later.insert(who).second && over && !takes) state_.attendance.absent.insert(who);
     }
-    for (const auto& [who, sha256] : plan.round.delivered()) later.insert(who);
+    for (const auto& [who, digest] : plan.round.delivered()) later.insert(who);
   }
   std::erase_if(rounds_, [&](const auto& r) {
     return !r.second.round.takes_late() && r.first < state_.rounds_done;

@@ -16,7 +16,7 @@ Result<SealedUpdate> decode(ByteView file) {
   if (!payload) return payload.error();
   wire::StoredUpdateProto p;
   if (auto ok = parse(*payload, p); !ok) return ok.error();
-  const auto digest = digest_of(p.sha256());
+  const auto digest = digest_of(p.digest());
   SealedUpdate update{p.run(),
                       p.round(),
                       p.version(),
@@ -24,7 +24,7 @@ Result<SealedUpdate> decode(ByteView file) {
                       bytes_of(p.payload()),
                       bytes_of(p.stats())};
   if (!digest || update_digest(update.payload, update.stats) != *digest) {
-    return Error{Errc::kCorrupt, "the update does not have its SHA-256"};
+    return Error{Errc::kCorrupt, "the update does not have its digest"};
   }
   return update;
 }
@@ -41,7 +41,7 @@ Result<void> UpdateStore::keep(const SealedUpdate& update) {
   p.set_run(update.run);
   p.set_round(update.round);
   p.set_version(update.version);
-  p.set_sha256(text_of(update.sha256));
+  p.set_digest(text_of(update.digest));
   p.set_payload(text_of(update.payload));
   p.set_stats(text_of(update.stats));
   const Bytes file = seal_state(kMagic, serialize(p));

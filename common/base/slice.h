@@ -1,4 +1,5 @@
-// Bytes that are a part of a buffer, and the buffer itself: what comes in a frame stays where it is.
+// Bytes that are a part of a buffer, and the buffer itself: what comes in a frame stays where it
+// is.
 #pragma once
 
 #include <algorithm>

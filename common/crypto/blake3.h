@@ -31,8 +31,8 @@ class Blake3 {
   Words value_;                            // of the blocks of the open piece
   std::array<std::byte, kBlock> block_{};  // the newest block: it may be the last
   std::size_t in_block_ = 0;
-  std::size_t blocks_ = 0;    // of the open piece that are in value_
-  std::uint64_t pieces_ = 0;  // ended
+  std::size_t blocks_ = 0;             // of the open piece that are in value_
+  std::uint64_t pieces_ = 0;           // ended
   std::array<Words, kDepth> stack_{};  // roots of whole trees, one for each bit of pieces_
   std::size_t depth_ = 0;
 };

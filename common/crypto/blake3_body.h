@@ -26,7 +26,8 @@ typedef std::uint32_t Vec __attribute__((vector_size(4 * kLanes)));
 
 // Which word of the message each step of a round takes.
 constexpr auto kSchedule = [] {
-  constexpr std::array<int, 16> kPermutation = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
+  constexpr std::array<int, 16> kPermutation = {2, 6,  3,  10, 7, 0,  4,  13,
+                                                1, 11, 12, 5,  9, 14, 15, 8};
   std::array<std::array<int, 16>, 7> rounds{};
   for (int i = 0; i < 16; ++i) rounds[0][i] = i;
   for (int r = 1; r < 7; ++r) {
@@ -81,12 +82,13 @@ inline __attribute__((always_inline)) void compress(V* v, const V* m) {
 // One step of the transposition below: exchanges blocks of kStep x kStep.
 template <int kStep, std::size_t... k>
 inline __attribute__((always_inline)) void exchange(Vec& a, Vec& b, std::index_sequence<k...>) {
-  const Vec low = __builtin_shufflevector(
-      a, b, (static_cast<int>(k) & kStep ? kLanes + static_cast<int>(k) - kStep
-                                         : static_cast<int>(k))...);
-  b = __builtin_shufflevector(a, b, (static_cast<int>(k) & kStep
-                                         ? kLanes + static_cast<int>(k)
-                                         : static_cast<int>(k) + kStep)...);
+  const Vec low =
+      __builtin_shufflevector(a, b,
+                              (static_cast<int>(k) & kStep ? kLanes + static_cast<int>(k) - kStep
+                                                           : static_cast<int>(k))...);
+  b = __builtin_shufflevector(a, b,
+                              (static_cast<int>(k) & kStep ? kLanes + static_cast<int>(k)
+                                                           : static_cast<int>(k) + kStep)...);
   a = low;
 }
 

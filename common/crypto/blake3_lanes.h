@@ -14,9 +14,8 @@ namespace fedqat {
 namespace blake3_flags {
 inline constexpr std::uint32_t kStart = 1, kEnd = 2, kParent = 4, kRoot = 8;
 }
-inline constexpr std::array<std::uint32_t, 8> kBlake3Iv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372,
-                                                           0xa54ff53a, 0x510e527f, 0x9b05688c,
-                                                           0x1f83d9ab, 0x5be0cd19};
+inline constexpr std::array<std::uint32_t, 8> kBlake3Iv = {
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 // Inputs of 64 * blocks bytes: input i begins at in + i * stride, its counter is counter + i *
 // counter_step, its chaining value goes to out + 32 i.

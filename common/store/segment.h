@@ -24,9 +24,9 @@ inline constexpr std::uint64_t kSegmentHeader = 16;
 inline constexpr std::uint64_t kSegmentGrowth = std::uint64_t{64} << 20;
 
 struct Location {
-  std::uint64_t offset = 0;  // of the record
-  std::uint32_t length = 0;  // of the payload
-  std::uint32_t crc = 0;     // CRC-32C of the payload
+  std::uint64_t offset = 0;    // of the record
+  std::uint32_t length = 0;    // of the payload
+  std::uint32_t crc = 0;       // CRC-32C of the payload
   std::uint64_t end() const {  // padding included
     return (offset + kSegmentHeader + length + kDirectAlign - 1) / kDirectAlign * kDirectAlign;
   }

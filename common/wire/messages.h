@@ -76,12 +76,12 @@ struct UploadUpdate {
   std::uint64_t run = 0;
   std::uint32_t round = 0;
   std::uint64_t version = 0;
-  Digest sha256{};  // update_digest()
+  Digest digest{};  // update_digest()
   std::uint64_t payload_size = 0;
   std::uint64_t offset = 0;  // offset + data.size() <= payload_size
   Slice data;
   Bytes stats;                // encode_stats(); with the last chunk, else empty
-  bool name_checked = false;  // not on the wire: check_name() found that sha256 is right
+  bool name_checked = false;  // not on the wire: check_name() found that digest is right
 
   bool last() const { return offset + data.size() == payload_size; }
 };
@@ -102,7 +102,7 @@ Result<Request> decode_request(ByteView frame);
 // The same; an upload's data stays in the frame.
 Result<Request> decode_request(Bytes&& frame);
 // For the thread that decodes: when the request is a whole update in one chunk, looks whether it
-// has its SHA-256, which the coordinator then need not do.
+// has its digest, which the coordinator then need not do.
 void check_name(Request& request);
 
 // ---- replies

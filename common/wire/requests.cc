@@ -45,7 +45,7 @@ void put(const UploadUpdate& m, wire::Request& out) {
   p.set_run(m.run);
   p.set_round(m.round);
   p.set_version(m.version);
-  p.set_sha256(text_of(m.sha256));
+  p.set_digest(text_of(m.digest));
   p.set_payload_size(m.payload_size);
   p.set_offset(m.offset);
   p.set_data(text_of(m.data));
@@ -89,13 +89,13 @@ Result<Request> check(UploadUpdate&& m, std::uint32_t crc) {
 }
 
 Result<Request> take(const wire::UploadUpdateProto& p) {
-  const auto sha256 = digest_of(p.sha256());
-  if (!sha256) return bad_field("upload_update.sha256", "is not 32 bytes");
+  const auto digest = digest_of(p.digest());
+  if (!digest) return bad_field("upload_update.digest", "is not 32 bytes");
   UploadUpdate m;
   m.run = p.run();
   m.round = p.round();
   m.version = p.version();
-  m.sha256 = *sha256;
+  m.digest = *digest;
   m.payload_size = p.payload_size();
   m.offset = p.offset();
   m.data = bytes_of(p.data());
@@ -155,7 +155,7 @@ std::optional<RawUpload> find_upload(ByteView frame) {
       good = in.ReadVarint32(&m.round);
     } else if (t == tag(P::kVersionFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
       good = in.ReadVarint64(&m.version);
-    } else if (t == tag(P::kSha256FieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
+    } else if (t == tag(P::kDigestFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED)) {
       good = read_bytes(name);
     } else if (t == tag(P::kPayloadSizeFieldNumber, WireFormatLite::WIRETYPE_VARINT)) {
       good = in.ReadVarint64(&m.payload_size);
@@ -170,8 +170,8 @@ std::optional<RawUpload> find_upload(ByteView frame) {
     }
     if (!good) return std::nullopt;
   }
-  if (!in.ConsumedEntireMessage() || name.size() != m.sha256.size()) return std::nullopt;
-  std::memcpy(m.sha256.data(), name.data(), name.size());
+  if (!in.ConsumedEntireMessage() || name.size() != m.digest.size()) return std::nullopt;
+  std::memcpy(m.digest.data(), name.data(), name.size());
   m.stats.assign(stats.begin(), stats.end());
   return raw;
 }
@@ -235,7 +235,7 @@ Digest update_digest(ByteView payload, ByteView stats) {
 void check_name(Request& request) {
   auto* u = std::get_if<UploadUpdate>(&request);
   if (u == nullptr || u->offset != 0 || !u->last()) return;
-  u->name_checked = update_digest(u->data, u->stats) == u->sha256;
+  u->name_checked = update_digest(u->data, u->stats) == u->digest;
 }
 
 Bytes encode_request(const Request& request) {

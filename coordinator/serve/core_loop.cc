@@ -161,7 +161,7 @@ void CoreLoop::observe(const CoordinatorEvent& event) {
     (void)audit_.append(now_s, "accept",
                         {{"device", desk_.name_of(e->who)},
                          {"round", std::int64_t{e->round}},
-                         {"update", to_hex(e->sha256)}});
+                         {"update", to_hex(e->digest)}});
   } else if (const auto* r = std::get_if<UpdateRefused>(&event)) {
     metrics_.count_update(false, r->code);
     const std::string name = desk_.name_of(r->who);

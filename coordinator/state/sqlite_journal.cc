@@ -39,7 +39,8 @@ constexpr std::string_view kSchema[] = {R"(
   CREATE TABLE invited(
     round INTEGER NOT NULL, client INTEGER NOT NULL, PRIMARY KEY(round, client)
   ) STRICT, WITHOUT ROWID;
-)"};
+)",
+                                        "ALTER TABLE updates RENAME COLUMN sha256 TO digest"};
 
 struct PendingUpdate {
   AcceptedUpdate update;  // payload empty when it is in the segment
@@ -195,7 +196,7 @@ Result<std::optional<Recovered>> SqliteJournal::load() {
 Result<void> SqliteJournal::replay(const std::function<Result<void>(AcceptedUpdate&&)>& each) {
   if (auto r = settled(); !r) return r;
   auto row = db_.prepare(
-      "SELECT client, version, sha256, stats, crc, payload, offset, length, round FROM updates "
+      "SELECT client, version, digest, stats, crc, payload, offset, length, round FROM updates "
       "ORDER BY round, client");
   if (!row) return row.error();
   while (true) {
@@ -208,7 +209,7 @@ Result<void> SqliteJournal::replay(const std::function<Result<void>(AcceptedUpda
     update.version = static_cast<std::uint64_t>(row->integer(1));
     auto hash = digest(row->blob(2));
     if (!hash) return hash.error();
-    update.sha256 = *hash;
+    update.digest = *hash;
     update.stats = bytes_of(row->blob(3));
     const std::uint32_t crc = u32(row->integer(4));
     if (row->is_null(5)) {
@@ -239,7 +240,7 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   p.update.client = update.client;
   p.update.round = update.round;
   p.update.version = update.version;
-  p.update.sha256 = update.sha256;
+  p.update.digest = update.digest;
   p.update.stats = update.stats;
   FEDQAT_FAILPOINT("journal.add.before_payload");
   if (update.payload.size() < kInlineBytes) {
@@ -321,12 +322,12 @@ Result<void> SqliteJournal::write_pending() {
 
 Result<void> SqliteJournal::write(const PendingUpdate& p) {
   auto insert = db_.prepare(
-      "INSERT INTO updates(round, client, version, sha256, stats, crc, payload, offset, length) "
+      "INSERT INTO updates(round, client, version, digest, stats, crc, payload, offset, length) "
       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return insert.error();
   const AcceptedUpdate& u = p.update;
   insert->bind(0, std::int64_t{u.round}).bind(1, std::int64_t{u.client});
-  insert->bind(2, stored(u.version)).bind(3, ByteView(u.sha256)).bind(4, ByteView(u.stats));
+  insert->bind(2, stored(u.version)).bind(3, ByteView(u.digest)).bind(4, ByteView(u.stats));
   insert->bind(5, std::int64_t{p.crc});
   if (p.location) {
     insert->bind_null(6).bind(7, stored(p.location->offset));

@@ -49,7 +49,7 @@ struct Fixture {
 
 SealedUpdate big_update() {
   SealedUpdate u{1, 1, 0, {}, Bytes(2 * kChunkBytes + 10, std::byte{1}), {std::byte{2}}};
-  u.sha256 = update_digest(u.payload, u.stats);
+  u.digest = update_digest(u.payload, u.stats);
   return u;
 }
 
@@ -170,7 +170,7 @@ TEST_CASE("session: a trained update fits the task's grid and is the same every 
   const auto a = Session::train(trainer, f.graph, work, data, samples);
   const auto b = Session::train(trainer, f.graph, work, data, samples);
   REQUIRE((a && b));
-  REQUIRE(a->sha256 == b->sha256);
+  REQUIRE(a->digest == b->digest);
   REQUIRE(a->payload.size() == f.graph.param_count);
   REQUIRE(decode_stats(a->stats)->samples == 30);
 }

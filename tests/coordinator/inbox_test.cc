@@ -11,11 +11,11 @@ const Bytes kStats = {std::byte{9}};
 
 UploadUpdate chunk(std::size_t offset, std::size_t size) {
   UploadUpdate c;
-  c.sha256 = update_digest(kPayload, kStats);
+  c.digest = update_digest(kPayload, kStats);
   c.payload_size = kPayload.size();
   c.offset = offset;
   const auto first = kPayload.begin() + static_cast<std::ptrdiff_t>(offset);
-  c.data.assign(first, first + static_cast<std::ptrdiff_t>(size));
+  c.data = Bytes(first, first + static_cast<std::ptrdiff_t>(size));
   if (c.last()) c.stats = kStats;
   return c;
 }
@@ -46,7 +46,7 @@ TEST_CASE("inbox: another update of the client starts anew") {
   Inbox inbox;
   REQUIRE(inbox.add(1, chunk(0, 2), 5, 0)->received == 2);
   auto other = chunk(0, 3);
-  other.sha256[0] ^= std::byte{1};
+  other.digest[0] ^= std::byte{1};
   REQUIRE(inbox.add(1, std::move(other), 5, 0)->received == 3);
   REQUIRE(inbox.add(1, chunk(2, 2), 5, 0)->received == 0);
 }
@@ -55,7 +55,7 @@ TEST_CASE("inbox: a wrong size or hash is refused") {
   Inbox inbox;
   REQUIRE_FALSE(inbox.add(1, chunk(0, 5), 6, 0));
   auto bad = chunk(0, 5);
-  bad.data[0] ^= std::byte{1};
+  bad.digest[0] ^= std::byte{1};
   REQUIRE_FALSE(inbox.add(1, std::move(bad), 5, 0));
 }
 
@@ -65,8 +65,8 @@ TEST_CASE("inbox: when there is no room others wait, until somebody ends or went
     UploadUpdate c;
     c.payload_size = kSize;
     c.offset = offset;
-    c.data.resize(size);
-    c.sha256 = update_digest(Bytes(kSize), kStats);
+    c.data = Bytes(size);
+    c.digest = update_digest(Bytes(kSize), kStats);
     if (c.last()) c.stats = kStats;
     return c;
   };

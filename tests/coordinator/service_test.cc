@@ -132,18 +132,20 @@ TEST_CASE(
   REQUIRE(refusal_of([](auto& u) { ++u.run; }) == RefusalCode::kWrongRun);
   REQUIRE(refusal_of([](auto& u) { ++u.round; }) == RefusalCode::kWrongRound);
   REQUIRE(refusal_of([](auto& u) { ++u.version; }) == RefusalCode::kWrongVersion);
-  REQUIRE(refusal_of([](auto& u) { u.sha256[0] ^= std::byte{1}; }) == RefusalCode::kInvalidUpdate);
+  REQUIRE(refusal_of([](auto& u) { u.digest[0] ^= std::byte{1}; }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refusal_of([](auto& u) {
-            u.data.pop_back();
+            u.data = Bytes(u.data.begin(), u.data.end() - 1);
             --u.payload_size;
           }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refusal_of([](auto& u) {
-            for (std::size_t i = 0; i < 4; ++i) u.data[i] = std::byte{0xFF};  // a NaN
-            u.sha256 = update_digest(u.data, u.stats);
+            Bytes nan(u.data.begin(), u.data.end());
+            std::fill_n(nan.begin(), 4, std::byte{0xFF});
+            u.data = nan;
+            u.digest = update_digest(u.data, u.stats);
           }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refusal_of([](auto& u) {
             u.stats = {std::byte{0xFF}};
-            u.sha256 = update_digest(u.data, u.stats);
+            u.digest = update_digest(u.data, u.stats);
           }) == RefusalCode::kInvalidUpdate);
   REQUIRE(refused(*c, (who + 1) % kClients, good) == RefusalCode::kNotInvited);
   REQUIRE(ask<Ack>(*c, who, good).complete);
@@ -229,7 +231,7 @@ TEST_CASE("service: a client whose updates are invalid is quarantined, and not a
   auto c = make();
   const ClientId who = c->cohort()[0];
   UploadUpdate bad = update_for(*c, task_of(*c, who), 0.5F);
-  bad.sha256[0] ^= std::byte{1};
+  bad.digest[0] ^= std::byte{1};
   for (int i = 0; i < 3; ++i) {
     REQUIRE(ask<Refusal>(*c, who, bad).code == RefusalCode::kInvalidUpdate);
   }

@@ -167,13 +167,13 @@ void Device::trained(const Work& work) {
                                 : pseudo_update(world_.graph(), work.task);
   world_.oracle().made(work.task.round, who_,
                        one_hot ? one_hot_value(world_.graph(), work.task, update) : 0,
-                       update.sha256);
-  if (hostile() && world_.chance(0.5)) update.sha256[0] ^= std::byte{1};
+                       update.digest);
+  if (hostile() && world_.chance(0.5)) update.digest[0] ^= std::byte{1};
   const VirtualClock clock;
   CheckpointStore checkpoint(fs_, dir_ / "checkpoint.bin", clock, 0);
   if (world_.on_real_files()) {
     TrainCheckpoint halfway;
-    halfway.task = update.sha256;
+    halfway.task = update.digest;
     checkpoint.keep(halfway);
   }
   expect(store_.keep(update), "keep");

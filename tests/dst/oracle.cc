@@ -20,9 +20,9 @@ void Oracle::fail(std::uint32_t round, ClientId who, const std::string& what, bo
       "round " + std::to_string(round) + ", client " + std::to_string(who) + ": " + what, lost};
 }
 
-void Oracle::made(std::uint32_t round, ClientId who, float value, const Digest& sha256) {
-  const auto [known, is_new] = made_.try_emplace({round, who}, value, sha256);
-  if (!is_new && known->second.second != sha256) fail(round, who, "its task has changed");
+void Oracle::made(std::uint32_t round, ClientId who, float value, const Digest& digest) {
+  const auto [known, is_new] = made_.try_emplace({round, who}, value, digest);
+  if (!is_new && known->second.second != digest) fail(round, who, "its task has changed");
 }
 
 void Oracle::close(const Coordinator& c) {
@@ -110,12 +110,12 @@ std::uint32_t Oracle::count(std::uint32_t round, ClientId who, double sum) {
   fail(round, who, "no updates of it sum to " + std::to_string(sum));
 }
 
-void Oracle::acked(std::uint32_t round, ClientId who, const Digest& sha256) {
+void Oracle::acked(std::uint32_t round, ClientId who, const Digest& digest) {
   const Key key(round, who);
-  const auto [known, is_new] = acked_.try_emplace(key, sha256);
-  if (!is_new && known->second != sha256) fail(round, who, "two updates are acknowledged");
+  const auto [known, is_new] = acked_.try_emplace(key, digest);
+  if (!is_new && known->second != digest) fail(round, who, "two updates are acknowledged");
   const auto update = made_.find(key);
-  if (update == made_.end() || update->second.second != sha256) {
+  if (update == made_.end() || update->second.second != digest) {
     fail(round, who, "an update that its device did not send first is acknowledged");
   }
   if (!one_hot_ || counted_.contains(key)) return;

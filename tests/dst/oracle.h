@@ -26,7 +26,7 @@ class Oracle {
         first_(first_weight) {}
 
   // A device made its update of a round; `value` is what it adds in one-hot mode.
-  void made(std::uint32_t round, ClientId who, float value, const Digest& sha256);
+  void made(std::uint32_t round, ClientId who, float value, const Digest& digest);
   // A coordinator has begun or gone on.
   void began(const Coordinator& c);
   // After every request: a round may have been closed.
@@ -34,7 +34,7 @@ class Oracle {
   // A sync has returned.
   void synced();
   // A complete Ack leaves the coordinator.
-  void acked(std::uint32_t round, ClientId who, const Digest& sha256);
+  void acked(std::uint32_t round, ClientId who, const Digest& digest);
 
   bool is_acked(std::uint32_t round, ClientId who) const { return acked_.contains({round, who}); }
   std::uint32_t durable_rounds() const { return durable_; }

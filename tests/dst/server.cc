@@ -180,7 +180,7 @@ Reply World::answer(Arrival& arrival) {
   if (!request) throw Violation{"a request does not parse: " + request.error().what};
   if (const auto* upload = std::get_if<UploadUpdate>(&*request)) {
     arrival.upload =
-        Uploaded{arrival.who, upload->run, upload->round, upload->version, upload->sha256};
+        Uploaded{arrival.who, upload->run, upload->round, upload->version, upload->digest};
   }
   Reply reply = coordinator_->handle(arrival.who, std::move(*request), server_now());
   oracle_.watch(*coordinator_);
@@ -197,7 +197,7 @@ void World::reply(Arrival& arrival, const Reply& reply) {
   if (ack != nullptr && ack->complete) {
     if (!arrival.upload) throw Violation{"an ack without an upload"};
     ++totals_.acks;
-    oracle_.acked(arrival.upload->round, arrival.who, arrival.upload->sha256);
+    oracle_.acked(arrival.upload->round, arrival.who, arrival.upload->digest);
     if (chance(plan_.probed)) probe(arrival);
   }
   const World::Answered answered = std::exchange(arrival.answered, nullptr);
@@ -224,7 +224,7 @@ void World::probe(const Arrival& arrival) {
   if (!stats) return;
   stats->loss += 1;
   upload->stats = encode_stats(*stats);
-  upload->sha256 = update_digest(upload->data, upload->stats);
+  upload->digest = update_digest(upload->data, upload->stats);
   ++probes_[arrival.who];
   ++totals_.probes;
   after(between(1, 5000), [this, who = arrival.who, frame = encode_request(*request)] {

@@ -38,7 +38,7 @@ SealedUpdate seal(const Graph& graph, const Task& task, std::span<const float> d
                     encoded->clipped, encoded->max_abs, histograms_for(graph, task)};
   SealedUpdate update{task.run,           task.round, task.version, {}, std::move(encoded->payload),
                       encode_stats(stats)};
-  update.sha256 = update_digest(update.payload, update.stats);
+  update.digest = update_digest(update.payload, update.stats);
   return update;
 }
 
@@ -66,7 +66,7 @@ SealedUpdate pseudo_update(const Graph& graph, const Task& task) {
 }
 
 UploadUpdate in_one_piece(const SealedUpdate& u) {
-  return {u.run, u.round, u.version, u.sha256, u.payload.size(), 0, u.payload, u.stats};
+  return {u.run, u.round, u.version, u.digest, u.payload.size(), 0, u.payload, u.stats};
 }
 
 }  // namespace fedqat::dst

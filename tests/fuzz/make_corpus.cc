@@ -43,7 +43,7 @@ NetworkSpec some_network() { return {every_layer_model({8, 8, 1}, 3), {4, 4, 8},
 
 void make_requests() {
   UploadUpdate upload{1, 2, 1, {}, 5, 0, Bytes(5, std::byte{7}), encode_stats(some_stats())};
-  upload.sha256 = update_digest(upload.data, upload.stats);
+  upload.digest = update_digest(upload.data, upload.stats);
   const Request all[] = {CheckIn{}, FetchNetwork{5}, FetchModel{5, 6, 7}, upload};
   const char* const names[] = {"check_in", "fetch_network", "fetch_model", "upload"};
   for (std::size_t i = 0; i < std::size(all); ++i) {

@@ -76,7 +76,7 @@ inline UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
   }
   UploadUpdate u{task.run, task.round,       task.version,       {}, encoded->payload.size(),
                  0,        encoded->payload, encode_stats(stats)};
-  u.sha256 = update_digest(u.data, u.stats);
+  u.digest = update_digest(u.data, u.stats);
   return u;
 }
 
@@ -87,7 +87,7 @@ UploadUpdate with_stats(UploadUpdate u, Change change) {
   REQUIRE(stats);
   change(*stats);
   u.stats = encode_stats(*stats);
-  u.sha256 = update_digest(u.data, u.stats);
+  u.digest = update_digest(u.data, u.stats);
   return u;
 }
 

@@ -18,7 +18,7 @@ std::vector<Bytes> update_frames(const Task& task, const Graph& graph) {
   const UpdateStats stats{32, 32, 0, encoded->clipped, encoded->max_abs, {}};
   UploadUpdate u{task.run, task.round, task.version,       {}, encoded->payload.size(),
                  0,        {},         encode_stats(stats)};
-  u.sha256 = update_digest(encoded->payload, u.stats);
+  u.digest = update_digest(encoded->payload, u.stats);
   const Bytes stats_bytes = u.stats;
   std::vector<Bytes> frames;
   for (std::size_t at = 0; at < encoded->payload.size(); at += kChunkBytes) {

@@ -77,7 +77,7 @@ void check_same(const Result<SealedUpdate>& a, const Result<SealedUpdate>& b) {
   REQUIRE(b);
   CHECK(a->payload == b->payload);
   CHECK(a->stats == b->stats);
-  CHECK(a->sha256 == b->sha256);
+  CHECK(a->digest == b->digest);
 }
 
 }  // namespace

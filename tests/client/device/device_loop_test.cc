@@ -72,7 +72,7 @@ TEST_CASE("device_loop: an update that was not answered is sent first by the nex
   };
   REQUIRE(*play.run() == DeviceEnd::kStopped);
   REQUIRE(play.waits.back() >= 700);
-  const auto first = std::get<UploadUpdate>(play.requests.back()).sha256;
+  const auto first = std::get<UploadUpdate>(play.requests.back()).digest;
   play.instead = nullptr;
   play.batches_to_stop = -1;
   play.requests.clear();
@@ -80,7 +80,7 @@ TEST_CASE("device_loop: an update that was not answered is sent first by the nex
   options.once = true;
   REQUIRE(*play.run(options) == DeviceEnd::kOnce);
   REQUIRE(play.requests.size() == 1);
-  REQUIRE(std::get<UploadUpdate>(play.requests[0]).sha256 == first);
+  REQUIRE(std::get<UploadUpdate>(play.requests[0]).digest == first);
   REQUIRE(play.coordinator->rounds_done() == 1);
   REQUIRE_FALSE(play.fs->exists(play.state->update_path()));
 }

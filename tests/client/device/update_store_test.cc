@@ -13,7 +13,7 @@ namespace {
 
 SealedUpdate update_of(std::uint32_t round) {
   SealedUpdate u{1, round, 3, {}, Bytes(100, std::byte(round)), Bytes(10, std::byte{7})};
-  u.sha256 = update_digest(u.payload, u.stats);
+  u.digest = update_digest(u.payload, u.stats);
   return u;
 }
 
@@ -29,7 +29,7 @@ struct Fixture {
     const SealedUpdate expected = update_of((*r)->round);
     CHECK((*r)->payload == expected.payload);
     CHECK((*r)->stats == expected.stats);
-    CHECK((*r)->sha256 == expected.sha256);
+    CHECK((*r)->digest == expected.digest);
     CHECK((*r)->run == 1);
     CHECK((*r)->version == 3);
     return (*r)->round;

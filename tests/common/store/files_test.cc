@@ -1,5 +1,6 @@
 #include "common/store/files.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "common/base/fs.h"
@@ -24,6 +25,27 @@ TEST_CASE("files: bytes are read where they were written, up to the end of the f
   REQUIRE(file->preallocate(100));
   CHECK(file->size().value() == 4096);
   CHECK(posix_files().sync_dir(dir.path()));
+}
+
+TEST_CASE("files: aligned and other writes follow one another, and reads see both") {
+  const TempDir dir;
+  auto file = posix_files().open(dir.path() / "f").value();
+  REQUIRE(file->preallocate(4 * kDirectAlign));
+  DirectBuffer buffer(2 * kDirectAlign);
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{1});
+  REQUIRE(file->write_at(kDirectAlign, buffer.bytes()));
+  REQUIRE(file->write_at(kDirectAlign + 10, as_bytes("hello")));
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{2});
+  REQUIRE(file->write_at(2 * kDirectAlign, buffer.bytes()));
+  REQUIRE(file->sync());
+  Bytes bytes(4 * kDirectAlign);
+  REQUIRE(file->read_at(0, bytes).value() == bytes.size());
+  CHECK(bytes[0] == std::byte{0});
+  CHECK(bytes[kDirectAlign] == std::byte{1});
+  CHECK(as_text(ByteView(bytes).subspan(kDirectAlign + 10, 5)) == "hello");
+  CHECK(bytes[2 * kDirectAlign - 1] == std::byte{1});
+  CHECK(bytes[2 * kDirectAlign] == std::byte{2});
+  CHECK(bytes[4 * kDirectAlign - 1] == std::byte{2});
 }
 
 TEST_CASE("files: a new file is its owner's alone") {

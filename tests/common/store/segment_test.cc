@@ -44,7 +44,8 @@ TEST_CASE("segment: a changed byte, a wrong place and a place behind the end are
   const Location a = segment.append(payload(500, 1)).value();
   const Location b = segment.append(payload(500, 2)).value();
   CHECK(a.end() == b.offset);
-  for (std::size_t i = b.offset; i < b.end(); ++i) {
+  REQUIRE(segment.sync());
+  for (std::size_t i = b.offset; i < b.offset + kSegmentHeader + b.length; ++i) {
     disk.content(kPath)[i] ^= std::byte{16};
     CHECK(segment.read(b).error().code == Errc::kCorrupt);
     disk.content(kPath)[i] ^= std::byte{16};
@@ -61,8 +62,8 @@ TEST_CASE("segment: space is used again after a reset, and the file does not gro
   auto segment = Segment::open(disk, kPath, 65536).value();
   for (unsigned round = 0; round < 20; ++round) {
     for (unsigned i = 0; i < 10; ++i) {
-      const Location at = segment.append(payload(5000, i)).value();
-      CHECK(segment.read(at).value() == payload(5000, i));
+      const Location at = segment.append(payload(4000, i)).value();
+      CHECK(segment.read(at).value() == payload(4000, i));
     }
     REQUIRE(segment.sync());
     segment.reset(0);
@@ -95,18 +96,43 @@ TEST_CASE("segment: without space an append fails without harm and works again l
   SimDisk disk("sim");
   auto segment = Segment::open(disk, kPath, 8192).value();
   const Location a = segment.append(payload(100, 1)).value();
-  for (const std::uint64_t n : {1, 2}) {
-    disk.fail_write(n, SimDisk::Fault::kNoSpace);
-    CHECK(segment.append(payload(100, 2)).error().code == Errc::kUnavailable);
-    CHECK(segment.end() == a.end());
-  }
   disk.fail_write(1, SimDisk::Fault::kNoSpace, 2);
   CHECK(segment.append(payload(100000, 2)).error().code == Errc::kUnavailable);
+  CHECK(segment.end() == a.end());
   disk.fail_write(1, SimDisk::Fault::kNoSpace);  // no space for a whole step, but for the record
   const Location b = segment.append(payload(100000, 3)).value();
   CHECK(segment.read(a).value() == payload(100, 1));
   CHECK(segment.read(b).value() == payload(100000, 3));
   CHECK(disk.content(kPath).size() == b.end());
+}
+
+TEST_CASE("segment: records are written together, at the sync or when they are many") {
+  SimDisk disk("sim");
+  auto segment = Segment::open(disk, kPath, 8 << 20).value();
+  std::vector<Location> where = {segment.append(payload(5000, 0)).value()};
+  const std::uint64_t writes = disk.writes();
+  for (unsigned i = 1; i < 10; ++i) where.push_back(segment.append(payload(5000, i)).value());
+  CHECK(disk.writes() == writes);
+  REQUIRE(segment.sync());
+  CHECK(disk.writes() == writes + 1);
+  where.push_back(segment.append(payload(3 << 20, 10)).value());
+  CHECK(disk.writes() == writes + 4);
+  REQUIRE(segment.sync());
+  for (unsigned i = 0; i < where.size(); ++i) {
+    CHECK(where[i].offset % kDirectAlign == 0);
+    CHECK(segment.read(where[i]).value() == payload(where[i].length, i));
+  }
+}
+
+TEST_CASE("segment: a failed write is final") {
+  SimDisk disk("sim");
+  auto segment = Segment::open(disk, kPath, 8192).value();
+  REQUIRE(segment.append(payload(100, 1)));
+  disk.fail_write(1, SimDisk::Fault::kNoSpace);
+  CHECK(segment.sync().error().code == Errc::kIo);
+  CHECK(segment.broken());
+  CHECK_FALSE(segment.sync());
+  CHECK_FALSE(segment.append(payload(100, 1)));
 }
 
 TEST_CASE("segment: a failed sync is final") {

@@ -45,7 +45,7 @@ Task some_task() {
 
 UploadUpdate some_upload() {
   UploadUpdate u{1, 2, 1, {}, 5, 0, Bytes(5, std::byte{7}), encode_stats(some_stats())};
-  u.sha256 = update_digest(u.data, u.stats);
+  u.digest = update_digest(u.data, u.stats);
   return u;
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("messages: requests come back") {
   const auto request = decode_request(encode_request(upload));
   REQUIRE(request);
   const auto& back = std::get<UploadUpdate>(*request);
-  REQUIRE(back.sha256 == upload.sha256);
+  REQUIRE(back.digest == upload.digest);
   REQUIRE(back.data == upload.data);
   REQUIRE(back.stats == upload.stats);
   REQUIRE(back.last());

@@ -28,7 +28,7 @@ inline AcceptedUpdate random_update(Rng& rng, std::uint32_t round, std::uint32_t
   u.version = round;
   u.payload = random_bytes(rng, rng.below(3) == 0 ? large + rng.below(5000) : rng.below(3000));
   u.stats = random_bytes(rng, rng.below(40));
-  u.sha256 = sha256(u.payload);
+  u.digest = sha256(u.payload);
   return u;
 }
 

@@ -20,12 +20,13 @@ const char* const kDb = "/state/journal.db";
 const char* const kSegment = "/state/payloads.seg";
 
 Result<std::unique_ptr<Journal>> open_sim(SimDisk& disk,
-                                          Synchronous synchronous = Synchronous::kFull) {
+                                          Synchronous synchronous = Synchronous::kFull,
+                                          std::uint64_t growth = 256 << 10) {
   SqliteJournalOptions options;
   options.files = &disk;
   options.vfs = "sim";
   options.synchronous = synchronous;
-  options.segment_growth = 256 << 10;
+  options.segment_growth = growth;
   return open_sqlite_journal(kDb, kSegment, options);
 }
 
@@ -166,7 +167,7 @@ TEST_CASE("journal: the segment's space is used again, round after round") {
   for (std::uint32_t round = 1; round < 40; ++round) {
     for (std::uint32_t client = 0; client < 3; ++client) {
       AcceptedUpdate update = random_update(rng, round, client, kLarge);
-      update.payload.resize(kLarge);
+      update.payload = random_bytes(rng, kLarge);
       REQUIRE(journal->add(update));
     }
     if (round % 2 == 0) REQUIRE(journal->sync());
@@ -181,14 +182,14 @@ TEST_CASE("journal: an update for which there is no space is refused, the others
   SimDisk disk("sim");
   JournalContent expected;
   {
-    auto journal = open_sim(disk).value();
+    auto journal = open_sim(disk, Synchronous::kFull, 1).value();  // every update takes new space
     expected.any = true;
     expected.checkpoint = begin_run(*journal);
     Rng rng({.seed = 4});
     for (std::uint32_t client = 0; client < 20; ++client) {
       AcceptedUpdate update = random_update(rng, 1, client, kLarge);
-      update.payload.resize(kLarge);
-      if (client % 3 == 1) disk.fail_write(1 + client % 2, SimDisk::Fault::kNoSpace, 2);
+      update.payload = random_bytes(rng, kLarge);
+      if (client % 3 == 1) disk.fail_write(1, SimDisk::Fault::kNoSpace, 2);
       const auto added = journal->add(update);
       const bool refused = !added && added.error().code == Errc::kUnavailable;
       CHECK(refused == (client % 3 == 1));
