@@ -14,7 +14,7 @@ class MessageLite;
 namespace fedqat {
 
 inline constexpr std::size_t kFrameHeader = 4;
-inline constexpr std::size_t kMaxFrame = std::size_t{1280} << 10;  // header included
+inline constexpr std::size_t kMaxFrame = std::size_t{1} << 20;  // header included
 
 // kChecks that the message fits a frame. The same message gives the same bytes.
 Bytes make_frame(const google::protobuf::MessageLite& message);

@@ -23,7 +23,7 @@ namespace fedqat {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 // Data of a chunk; leaves room for everything else in a frame.
-inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kChunkBytes = std::size_t{768} << 10;
 
 inline constexpr std::uint32_t kMaxSamples = 1U << 24;     // of one client; a run may take fewer
 inline constexpr std::uint64_t kMaxPayload = 1ULL << 31;   // bytes of an update or a model

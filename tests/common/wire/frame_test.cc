@@ -26,8 +26,8 @@ TEST_CASE("frame: a message comes back from its frame") {
   REQUIRE(back.fetch_model().version() == 7);
 }
 
-TEST_CASE("frame: a length above 1.25 MiB is refused before anything is read") {
-  const Bytes header = {std::byte{0xFD}, std::byte{0xFF}, std::byte{0x13}, std::byte{0}};
+TEST_CASE("frame: a length above 1 MiB is refused before anything is read") {
+  const Bytes header = {std::byte{0xFD}, std::byte{0xFF}, std::byte{0x0F}, std::byte{0}};
   REQUIRE(frame_size(header).error().code == Errc::kCorrupt);
   Bytes largest = header;
   largest[0] = std::byte{0xFC};
