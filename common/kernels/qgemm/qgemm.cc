@@ -12,6 +12,9 @@ std::span<const QgemmKernel> qgemm_kernels() {
 #ifdef FEDQAT_HAVE_AVX512VNNI
       kQgemmAvx512Vnni,
 #endif
+#ifdef FEDQAT_HAVE_AVXVNNI
+      kQgemmAvxVnni,
+#endif
 #ifdef FEDQAT_HAVE_AVX2
       kQgemmAvx2,
 #endif

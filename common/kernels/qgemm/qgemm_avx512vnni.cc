@@ -211,7 +211,7 @@ void run(const QgemmArgs& g) {
       t.ldacc = rounded ? kWide : g.ldacc;
       const auto* tile = cols > kCols ? kTiles<false, 2> : kTiles<false, 1>;
       int i = i0;
-      for (const RowTiles::Run& r : RowTiles(std::min(kRowBlock, g.m - i0)).runs) {
+      for (const RowTiles::Run& r : RowTiles(std::min(kRowBlock, g.m - i0), kTileRows).runs) {
         for (int done = 0; done < r.tiles; done += t.tiles, i += r.rows * t.tiles) {
           t.tiles = rounded ? std::min(kRoundTiles, r.tiles - done) : r.tiles;
           t.rows = g.a + i * g.lda;

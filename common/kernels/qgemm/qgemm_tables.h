@@ -7,6 +7,7 @@ namespace fedqat::kernels {
 
 extern const QgemmKernel kQgemmScalar;
 extern const QgemmKernel kQgemmAvx2;
+extern const QgemmKernel kQgemmAvxVnni;
 extern const QgemmKernel kQgemmAvx512Vnni;
 
 }  // namespace fedqat::kernels

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/kernels/qgemm/row_tiles.h"
+
 namespace fedqat::kernels {
 namespace {
 
@@ -120,20 +122,6 @@ constexpr void (*kTiles[kTileRows])(const Tile&) = {
     tile<kSignedRows, 7, P>,  tile<kSignedRows, 8, P>,  tile<kSignedRows, 9, P>,
     tile<kSignedRows, 10, P>, tile<kSignedRows, 11, P>, tile<kSignedRows, 12, P>,
     tile<kSignedRows, 13, P>, tile<kSignedRows, 14, P>};
-
-// `all` rows as tiles that are as even as can be, for a short tile is slow: two runs of tiles, the
-// first of one row more.
-struct RowTiles {
-  struct Run {
-    int tiles, rows;
-  };
-  explicit RowTiles(int all) {
-    const int count = (all + kTileRows - 1) / kTileRows;
-    runs[0] = {all % count, all / count + 1};
-    runs[1] = {count - all % count, all / count};
-  }
-  Run runs[2];
-};
 
 // Four rows of 64 bytes -> quads: out[v] has those of columns 16 v .. 16 v + 15.
 inline void interleave(const __m512i row[4], __m512i out[4]) {

@@ -12,6 +12,12 @@ std::span<const QgemmTnKernel> qgemm_tn_kernels() {
 #ifdef FEDQAT_HAVE_AVX512VNNI
       kQgemmTnAvx512Vnni,
 #endif
+#ifdef FEDQAT_HAVE_AVXVNNI
+      kQgemmTnAvxVnni,
+#endif
+#ifdef FEDQAT_HAVE_AVX2
+      kQgemmTnAvx2,
+#endif
       kQgemmTnScalar,
   };
   return kernels;

@@ -101,7 +101,7 @@ void run_wide(const QgemmTnArgs& a, const Block& block) {
         t.panels = packed + (j - k) / kPair * (kBlockQuads * kPairQuad);
         t.last = first_columns(columns > kCols ? columns - kCols : columns);
         int c = 0;
-        for (const RowTiles::Run& r : RowTiles(block.channels).runs) {
+        for (const RowTiles::Run& r : RowTiles(block.channels, kTileRows).runs) {
           t.tiles = r.tiles;
           t.rows = a.g + (m / 4) * a.ldg + 4 * (block.c + c);
           t.start = m == 0 ? block.start + c : kNoStart;
@@ -135,7 +135,7 @@ void run_narrow(const QgemmTnArgs& a, const Block& block) {
       t.panels = a.g + (m / 4) * a.ldg + 4 * (block.c + c);
       t.start = m == 0 ? block.start + c : kNoStart;
       int k = 0;
-      for (const RowTiles::Run& r : RowTiles(a.k).runs) {
+      for (const RowTiles::Run& r : RowTiles(a.k, kTileRows).runs) {
         t.tiles = r.tiles;
         t.rows = packed + 4 * k;
         t.acc = acc + k * block.channels + c;

@@ -1,0 +1,44 @@
+// AVX2 has no exact product of bytes: vpmaddubsw saturates (255 * 127 * 2 > 2^15). Codes are widened
+// to s16, where the pair sums of vpmaddwd cannot overflow.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace fedqat::kernels {
+namespace {
+
+constexpr int kStep = 2;
+using Code = std::int16_t;
+
+inline void dot(__m256i& sum, __m256i row, __m256i col) {
+  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(row, col));
+}
+inline void dot_signed(__m256i& sum, __m256i row, __m256i col) { dot(sum, row, col); }
+
+inline __m256i load_codes(const std::int8_t* b) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
+}
+inline __m256i load_codes(const std::uint8_t* b) {
+  return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
+}
+// sum + the codes of each column.
+inline __m256i add_columns(__m256i sum, __m256i v) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_set1_epi16(1), v));
+}
+
+// kStep rows of a vector of codes -> that many vectors: the steps of columns 0 .. 7, and the next.
+inline void interleave(const __m256i row[kStep], __m256i out[kStep]) {
+  const __m256i low = _mm256_unpacklo_epi16(row[0], row[1]);
+  const __m256i high = _mm256_unpackhi_epi16(row[0], row[1]);
+  out[0] = _mm256_permute2x128_si256(low, high, 0x20);
+  out[1] = _mm256_permute2x128_si256(low, high, 0x31);
+}
+
+}  // namespace
+}  // namespace fedqat::kernels
+
+#include "common/kernels/qgemm/tile256.h"

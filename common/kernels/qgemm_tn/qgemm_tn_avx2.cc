@@ -1,0 +1,10 @@
+#include "common/kernels/qgemm/unit_avx2.h"
+
+#include "common/kernels/qgemm_tn/qgemm_tn256_body.h"
+#include "common/kernels/qgemm_tn/qgemm_tn_tables.h"
+
+namespace fedqat::kernels {
+
+const QgemmTnKernel kQgemmTnAvx2 = {"avx2", Isa::kAvx2, run};
+
+}  // namespace fedqat::kernels
