@@ -1,10 +1,16 @@
+#include <algorithm>
+
+#include "common/kernels/qgemm/qgemm_tables.h"
+#include "common/kernels/qgemm/round256.h"
+#include "common/kernels/qgemm/row_tiles.h"
 #include "common/kernels/qgemm/unit_avxvnni.h"
 
-#include "common/kernels/qgemm/qgemm256_body.h"
-#include "common/kernels/qgemm/qgemm_tables.h"
-
 namespace fedqat::kernels {
+namespace {
+#include "common/kernels/qgemm/qgemm256.inc"
+}  // namespace
 
-const QgemmKernel kQgemmAvxVnni = {"avxvnni", Isa::kAvxVnni, packed_bytes, pack, pack_transposed, run};
+const QgemmKernel kQgemmAvxVnni = {"avxvnni", Isa::kAvxVnni,   packed_bytes,
+                                   pack,      pack_transposed, run};
 
 }  // namespace fedqat::kernels

@@ -1,5 +1,5 @@
-// AVX2 has no exact product of bytes: vpmaddubsw saturates (255 * 127 * 2 > 2^15). Codes are widened
-// to s16, where the pair sums of vpmaddwd cannot overflow.
+// AVX2 has no exact product of bytes: vpmaddubsw saturates (255 * 127 * 2 > 2^15). Codes are
+// widened to s16, where the pair sums of vpmaddwd cannot overflow.
 #pragma once
 
 #include <immintrin.h>
@@ -38,7 +38,7 @@ inline void interleave(const __m256i row[kStep], __m256i out[kStep]) {
   out[1] = _mm256_permute2x128_si256(low, high, 0x31);
 }
 
+#include "common/kernels/qgemm/tile256.inc"
+
 }  // namespace
 }  // namespace fedqat::kernels
-
-#include "common/kernels/qgemm/tile256.h"

@@ -43,7 +43,7 @@ inline void interleave(const __m256i row[kStep], __m256i out[kStep]) {
   out[3] = _mm256_unpackhi_epi16(high01, high23);
 }
 
+#include "common/kernels/qgemm/tile256.inc"
+
 }  // namespace
 }  // namespace fedqat::kernels
-
-#include "common/kernels/qgemm/tile256.h"

@@ -1,9 +1,13 @@
-#include "common/kernels/qgemm/unit_avx2.h"
+#include <algorithm>
 
-#include "common/kernels/qgemm_tn/qgemm_tn256_body.h"
+#include "common/kernels/qgemm/row_tiles.h"
+#include "common/kernels/qgemm/unit_avx2.h"
 #include "common/kernels/qgemm_tn/qgemm_tn_tables.h"
 
 namespace fedqat::kernels {
+namespace {
+#include "common/kernels/qgemm_tn/qgemm_tn256.inc"
+}  // namespace
 
 const QgemmTnKernel kQgemmTnAvx2 = {"avx2", Isa::kAvx2, run};
 

@@ -1,9 +1,13 @@
-#include "common/kernels/qgemm/unit_avxvnni.h"
+#include <algorithm>
 
-#include "common/kernels/qgemm_tn/qgemm_tn256_body.h"
+#include "common/kernels/qgemm/row_tiles.h"
+#include "common/kernels/qgemm/unit_avxvnni.h"
 #include "common/kernels/qgemm_tn/qgemm_tn_tables.h"
 
 namespace fedqat::kernels {
+namespace {
+#include "common/kernels/qgemm_tn/qgemm_tn256.inc"
+}  // namespace
 
 const QgemmTnKernel kQgemmTnAvxVnni = {"avxvnni", Isa::kAvxVnni, run};
 
