@@ -18,6 +18,12 @@ std::span<const QgemmKernel> qgemm_kernels() {
 #ifdef FEDQAT_HAVE_AVX2
       kQgemmAvx2,
 #endif
+#ifdef FEDQAT_HAVE_NEONDOT
+      kQgemmNeonDot,
+#endif
+#ifdef FEDQAT_HAVE_NEON
+      kQgemmNeon,
+#endif
       kQgemmScalar,
   };
   return kernels;

@@ -7,6 +7,8 @@
 
 namespace fedqat::kernels {
 namespace {
+#include "common/kernels/qgemm/qgemm_blocks.inc"
+// Not to be sorted: each part uses the one before.
 #include "common/kernels/qgemm/qgemm256.inc"
 }  // namespace
 

@@ -31,5 +31,11 @@ inline void qgemm_round(const QgemmArgs& g, int i, int j, int cols, const std::i
   }
 }
 
+// Rows i .., columns j .. of the outputs; as in round256.h.
+inline void round_rows(const QgemmArgs& g, int i, int rows, int j, int count, const float*,
+                       const std::int32_t* acc, std::ptrdiff_t ldacc) {
+  for (int r = 0; r < rows; ++r) qgemm_round(g, i + r, j, count, acc + r * ldacc);
+}
+
 }  // namespace
 }  // namespace fedqat::kernels

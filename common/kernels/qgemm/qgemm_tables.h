@@ -6,6 +6,8 @@
 namespace fedqat::kernels {
 
 extern const QgemmKernel kQgemmScalar;
+extern const QgemmKernel kQgemmNeon;
+extern const QgemmKernel kQgemmNeonDot;
 extern const QgemmKernel kQgemmAvx2;
 extern const QgemmKernel kQgemmAvxVnni;
 extern const QgemmKernel kQgemmAvx512Vnni;

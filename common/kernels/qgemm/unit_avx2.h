@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kStep = 2;
 using Code = std::int16_t;
+constexpr bool kConvertRows = true;
+constexpr int kShift = 0;  // taken from unsigned codes
 
 inline void dot(__m256i& sum, __m256i row, __m256i col) {
   sum = _mm256_add_epi32(sum, _mm256_madd_epi16(row, col));
@@ -28,6 +30,15 @@ inline __m256i load_codes(const std::uint8_t* b) {
 // sum + the codes of each column.
 inline __m256i add_columns(__m256i sum, __m256i v) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_set1_epi16(1), v));
+}
+
+// A row's codes and zeros up to `stride`.
+inline void convert_row(const std::uint8_t* a, int depth, Code* to, int stride) {
+  int p = 0;
+  for (; p + 16 <= depth; p += 16) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + p), load_codes(a + p));
+  }
+  for (; p < stride; ++p) to[p] = p < depth ? a[p] : std::uint8_t{0};
 }
 
 // kStep rows of a vector of codes -> that many vectors: the steps of columns 0 .. 7, and the next.

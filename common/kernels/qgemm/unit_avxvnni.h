@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kStep = 4;
 using Code = std::int8_t;
+constexpr bool kConvertRows = false;
+constexpr int kShift = 0;  // taken from unsigned codes
 
 // By order, for what GCC 12 makes of the intrinsic spills sums.
 inline void dot(__m256i& sum, __m256i row, __m256i col) {
@@ -26,6 +28,8 @@ inline __m256i load_codes(const void* b) {
 inline __m256i add_columns(__m256i sum, __m256i v) {
   return _mm256_dpbusd_avx_epi32(sum, _mm256_set1_epi8(1), v);
 }
+
+inline void convert_row(const std::uint8_t*, int, Code*, int) {}  // rows stay where they are
 
 // kStep rows of a vector of codes -> that many vectors: the steps of columns 0 .. 7, and the next.
 inline void interleave(const __m256i row[kStep], __m256i out[kStep]) {

@@ -18,6 +18,12 @@ std::span<const QgemmTnKernel> qgemm_tn_kernels() {
 #ifdef FEDQAT_HAVE_AVX2
       kQgemmTnAvx2,
 #endif
+#ifdef FEDQAT_HAVE_NEONDOT
+      kQgemmTnNeonDot,
+#endif
+#ifdef FEDQAT_HAVE_NEON
+      kQgemmTnNeon,
+#endif
       kQgemmTnScalar,
   };
   return kernels;

@@ -7,6 +7,8 @@
 namespace fedqat::kernels {
 namespace {
 #include "common/kernels/qgemm_tn/qgemm_tn256.inc"
+// Not to be sorted: each part uses the one before.
+#include "common/kernels/qgemm_tn/qgemm_tn_blocks.inc"
 }  // namespace
 
 const QgemmTnKernel kQgemmTnAvxVnni = {"avxvnni", Isa::kAvxVnni, run};

@@ -6,6 +6,8 @@
 namespace fedqat::kernels {
 
 extern const QgemmTnKernel kQgemmTnScalar;
+extern const QgemmTnKernel kQgemmTnNeon;
+extern const QgemmTnKernel kQgemmTnNeonDot;
 extern const QgemmTnKernel kQgemmTnAvx2;
 extern const QgemmTnKernel kQgemmTnAvxVnni;
 extern const QgemmTnKernel kQgemmTnAvx512Vnni;
