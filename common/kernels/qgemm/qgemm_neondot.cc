@@ -12,6 +12,7 @@ namespace {
 #include "common/kernels/qgemm/qgemm_neon.inc"
 }  // namespace
 
-const QgemmKernel kQgemmNeonDot = {"neondot", Isa::kNeonDot, packed_bytes, pack, pack_transposed, run};
+const QgemmKernel kQgemmNeonDot = {"neondot", Isa::kNeonDot,   packed_bytes,
+                                   pack,      pack_transposed, run};
 
 }  // namespace fedqat::kernels

@@ -1,5 +1,5 @@
-// NEON of every 64-bit ARM: products of s8 fit in s16, and vpadal adds pairs of them into s32. Unsigned
-// codes enter as code - 128.
+// NEON of every 64-bit ARM: products of s8 fit in s16, and vpadal adds pairs of them into s32.
+// Unsigned codes enter as code - 128.
 #pragma once
 
 #include <arm_neon.h>

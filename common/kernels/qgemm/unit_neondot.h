@@ -1,4 +1,5 @@
-// The dot product of ARMv8.2: four s8 by four s8, added into s32. Unsigned codes enter as code - 128.
+// The dot product of ARMv8.2: four s8 by four s8, added into s32. Unsigned codes enter as code -
+// 128.
 #pragma once
 
 #include <arm_neon.h>

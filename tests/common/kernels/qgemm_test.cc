@@ -150,13 +150,16 @@ TEST_CASE("qgemm: every kernel equals the formula, below, at and above each vect
 }
 
 TEST_CASE("qgemm: depth beyond a cache block continues the same sums") {
-  for (const int k : {511, 512, 513, 1024, 1025, 2047, 2052}) {
+  for (const int k : {511, 512, 513, 1025, 2052, 4096, 4097, 9001}) {
     check_all_kernels(Problem(14, 35, k, 3, false));
   }
 }
 
 TEST_CASE("qgemm: the largest codes at the largest depth do not overflow") {
-  for (const int zero : {0, 255}) check_all_kernels(Problem(2, 3, kMaxDepth, zero, true));
+  for (const int zero : {0, 255}) {
+    check_all_kernels(Problem(2, 3, kMaxDepth, zero, true));
+    check_all_kernels(Problem(15, 33, kMaxDepth, zero, true));
+  }
 }
 
 TEST_CASE("qgemm: codes and residuals equal the formula, with and without accumulators") {
