@@ -8,8 +8,9 @@ namespace {
 
 constexpr int kWide = 2 * kCols;  // columns of a tile
 constexpr int kRoundTiles = 4;    // tiles that are rounded together, in L1
-// Rows that are taken through all columns together; they stay in L2.
-constexpr int kRowBlock = 16 * kTileRows;
+// Rows that are taken through all columns together: many, for a pair of panels in L1 serves them
+// all, while they themselves may come from afar.
+constexpr int kRowBlock = 150 * kTileRows;
 
 int quads(int k) { return (k + 3) / 4; }
 int panels(int n) { return (n + kCols - 1) / kCols; }

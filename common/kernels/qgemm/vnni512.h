@@ -39,6 +39,13 @@ inline void dot(__m512i& sum, __m512i u8, __m512i s8) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u8), "v"(s8));
 }
 
+// As halves: on Zen 5 these take half the time from the products around them, if the lines are in
+// a near cache; whole lines get there faster.
+inline void store_halves(std::int32_t* to, __m512i v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(v));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), _mm512_extracti64x4_epi64(v, 1));
+}
+
 // kSignedRows: rows are s8 and panels u8, else the other way round.
 // Loops over the accumulators are unrolled by order: GCC else keeps the array in memory. What is
 // read of t in them is read before, as it could alias acc.
@@ -101,7 +108,11 @@ template <bool kSignedRows, int R, int P>
       for (int r = 0; r < R; ++r, to += ldacc) {
         asm("" : "+r"(to));  // one pointer that moves, not fourteen on the stack
 #pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) _mm512_storeu_si512(to + p * kCols, sum[r][p]);
+        for (int p = 0; p < P; ++p) {
+          // Gradients of weights are few, products with them are many.
+          kSignedRows ? store_halves(to + p * kCols, sum[r][p])
+                      : _mm512_storeu_si512(to + p * kCols, sum[r][p]);
+        }
       }
     } else {
 #pragma GCC unroll 16
