@@ -14,7 +14,8 @@ namespace {
 struct Problem {
   Problem(int rows, int channels, int columns, int zero, bool extreme)
       : m(rows), c(channels), k(columns), x_zero(zero) {
-    Rng rng({.seed = static_cast<std::uint64_t>(m * 1000003 + c * 1009 + k)});
+    Rng rng({.seed = static_cast<std::uint64_t>(m) * 1000003 +
+                     static_cast<std::uint64_t>(c * 1009 + k)});
     ldx = k + m % 3;
     ldg = 4 * c + 4 * (m % 2);
     x = Buffer<std::uint8_t>(static_cast<std::size_t>(m * ldx));
