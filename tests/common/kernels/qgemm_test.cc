@@ -198,3 +198,34 @@ TEST_CASE("qgemm: codes are those of elementwise requantize, residuals tell its 
     }
   }
 }
+
+TEST_CASE("qgemm: a position exactly at an end of the grid is clipped, its neighbours are not") {
+  constexpr int kColumns = 33;
+  const std::vector<std::uint8_t> a = {1, 0, 0, 0};
+  const std::vector<std::int8_t> b(kColumns, 1);
+  const std::vector<float> mult(kColumns, 0.5F);
+  std::vector<std::int32_t> bias(kColumns);  // t = (bias + 1) / 2 = -8, -7.5 .. 8
+  for (int j = 0; j < kColumns; ++j) bias[static_cast<std::size_t>(j)] = j - 17;
+  for (const QgemmKernel& kernel : qgemm_kernels()) {
+    if (!cpu_has(kernel.isa)) continue;
+    INFO(kernel.name);
+    Buffer<std::byte> packed(kernel.packed_bytes(kColumns, 1));
+    kernel.pack(b.data(), 1, kColumns, 1, packed.data());
+    std::vector<std::uint8_t> y(kColumns);
+    std::vector<std::int8_t> residual(kColumns);
+    QgemmArgs g{1, kColumns, 1, a.data(), 1, 0, packed.data(), bias.data(), nullptr, 0};
+    g.mult = mult.data();
+    g.grid = {6, 2, 10};  // positions -4 .. 4
+    g.y = y.data();
+    g.residual = residual.data();
+    g.ldy = g.ldresidual = kColumns;
+    kernel.run(g);
+    for (int j = 0; j < kColumns; ++j) {
+      const float t = static_cast<float>(j - 16) * 0.5F;
+      const float r = std::nearbyint(std::clamp(t, -4.0F, 4.0F));
+      const auto at = static_cast<std::size_t>(j);
+      CHECK(y[at] == static_cast<int>(r) + 6);
+      CHECK(residual[at] == (t > -4 && t < 4 ? static_cast<int>((r - t) * 254) : kClipped));
+    }
+  }
+}
