@@ -83,6 +83,7 @@ template <bool kSignedRows, int R, int P>
     const auto* panels = static_cast<const std::byte*>(t.panels);
     const std::byte* rows[4] = {tile_rows, tile_rows + 4 * stride, tile_rows + 8 * stride,
                                 tile_rows + 12 * stride};
+    const std::int32_t* next = acc + R * ldacc;
     for (int q = t.quads; q > 0; --q, panels += panel_quad) {
       __m512i col[P];
 #pragma GCC unroll 2
@@ -97,6 +98,12 @@ template <bool kSignedRows, int R, int P>
         for (int p = 0; p < P; ++p) {
           kSignedRows ? dot(sum[r][p], col[p], row) : dot(sum[r][p], row, col[p]);
         }
+      }
+      // The next tiles' outputs: where they are in no near cache, stores would wait for them.
+      if (!kSignedRows) {
+        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(next + kCols), _MM_HINT_T0);
+        next += ldacc;
       }
 #pragma GCC unroll 4
       for (auto& row : rows) row += row_quad;
