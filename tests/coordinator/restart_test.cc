@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
-#include <set>
 
 #include "tests/support/coordinator_play.h"
 #include "tests/support/memory_journal.h"
@@ -136,6 +136,34 @@ TEST_CASE("restart: who was invited in a later attempt stays so, whoever came an
       }
     }
   }
+}
+
+TEST_CASE("restart: a substitute that was told to train before it may deliver after it") {
+  auto config = some_config();
+  config.mutable_run()->set_rounds(5);
+  config.mutable_round()->set_over_selection(2);
+  config.mutable_round()->set_quorum(0.5);
+  MemoryJournal journal;
+  auto c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  const ClientId alive = c->cohort()[0];
+  ask<Ack>(*c, alive, update_for(*c, task_of(*c, alive), 0.01F));
+  c->tick(c->deadline_ms());
+  REQUIRE(c->rounds_done() == 1);
+  REQUIRE(c->attendance().absent.size() == 3);  // one of them in the next cohort of four
+  std::vector<ClientId> others;
+  for (const ClientId who : c->attendance().absent) {
+    if (std::count(c->cohort().begin(), c->cohort().end(), who) == 0) others.push_back(who);
+  }
+  REQUIRE(others.size() == 2);
+  const UploadUpdate update = update_for(*c, ask<Task>(*c, others[0], CheckIn{}), 0.01F);
+  REQUIRE(journal.sync());
+  c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  REQUIRE(ask<Ack>(*c, others[0], update).complete);
+  REQUIRE(journal.sync());
+  c = std::move(*try_make(config, kClients, {.journal = &journal}));
+  REQUIRE(c->wanted() == 1);
+  REQUIRE(ask<Ack>(*c, others[0], update).complete);
+  REQUIRE(c->wanted() == 1);
 }
 
 TEST_CASE("restart: a finished run stays finished; another config is refused with a remedy") {
