@@ -71,6 +71,13 @@ Result<std::optional<Head>> read_head(File& file, const stdfs::path& path) {
                                    "be noticed; restore it from a backup"};
 }
 
+// An open log has a head before it has its first line.
+Error no_head(const stdfs::path& path) {
+  return {Errc::kCorrupt, path.string() +
+                              ": is missing, so a cut end of the log would not be noticed; "
+                              "restore it"};
+}
+
 // What is wrong with line `number`, or its hash.
 struct Checked {
   const char* wrong = nullptr;
@@ -232,11 +239,7 @@ Result<AuditLog> AuditLog::open(const stdfs::path& path, std::int64_t now_s, Fil
   auto head = read_head(*log.head_, head_path(path));
   // A log without lines has a new head written, whatever became of the old one in a power cut.
   if (!head && *size > 0) return head.error();
-  if (head && !*head && *size > 0) {
-    return Error{Errc::kCorrupt, head_path(path).string() +
-                                     ": is missing, so a cut end of the log "
-                                     "would not be noticed; restore it"};
-  }
+  if (head && !*head && *size > 0) return no_head(head_path(path));
   const Head known = head && *head ? **head : Head{};
   auto s = scan(*log.log_, known);
   if (!s) return s.error();
@@ -327,6 +330,13 @@ Result<std::uint64_t> AuditLog::verify(const stdfs::path& path, Files* files) {
   if (!head) return head.error();
   auto file = on.open_existing(path);
   if (!file) return file.error();
+  auto size = (*file)->size();
+  if (!size) return size.error();
+  if (!*head && *size > 0) {  // unless a server has written it since
+    head = read_head(**head_file, head_path(path));
+    if (!head) return head.error();
+    if (!*head) return no_head(head_path(path));
+  }
   const Head known = head->value_or(Head{});
   auto s = scan(**file, known);
   if (!s) return s.error();

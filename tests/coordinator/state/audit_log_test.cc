@@ -155,6 +155,11 @@ TEST_CASE("audit: another valid log in its place is noticed, and a missing or da
   CHECK_THAT(open_on(disk).error().what, Catch::Contains("damaged"));
   disk.content(kHead).clear();
   CHECK_THAT(open_on(disk).error().what, Catch::Contains("missing"));
+  set_text(disk, text.substr(0, text.find('\n') + 1));  // whole and in order, but not all of them
+  const auto verified = AuditLog::verify(kPath, &disk);
+  REQUIRE_FALSE(verified);
+  CHECK_THAT(verified.error().what, Catch::Contains("missing"));
+  set_text(disk, text);
   disk.content(kHead) = head;
   CHECK(open_on(disk));
 }
