@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds for an ARM processor and runs the result under qemu: unit tests of the arithmetic, and two
-# rounds of the quickstart, which must end in the model of this machine's build, bit for bit.
+# Builds for an ARM processor and runs the result under qemu: unit tests of the arithmetic, two
+# rounds of the quickstart, and a client that enrols with this machine's coordinator and trains for
+# it over TLS. Models and updates must be those of this machine's build, bit for bit.
 #
 #   scripts/test-cross.sh aarch64|armhf [--no-install]
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -23,7 +24,7 @@ folders="base kernels quant codec nn"
 say "building $name"
 configure "$name"
 # shellcheck disable=SC2086 # lists of words
-build "$name" fedqat-sim $(printf 'test_common_%s ' $folders)
+build "$name" fedqat-sim fedqat-client $(printf 'test_common_%s ' $folders)
 say "tests under qemu"
 # Not what takes a minute under qemu.
 ctest --preset "$name" -j "$(build_jobs)" --no-tests=error \
@@ -31,7 +32,8 @@ ctest --preset "$name" -j "$(build_jobs)" --no-tests=error \
 
 say "two rounds on $name and here"
 configure release
-build release fedqat-sim
+build release fedqat-sim fedqat-coordinator fedqat-client
+qemu=(qemu-"${name/armhf/arm}"-static -L "build/cross-root/$name")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 # run NAME COMMAND...: an fp32 round that observes, then a quantized one. Prints the model's hash.
@@ -43,7 +45,11 @@ run() {
   sed -n 's/^ *"model_sha256": "\([0-9a-f]*\)".*/\1/p' "$out/$as/manifest.json"
 }
 here=$(run here build/release/sim/fedqat-sim)
-there=$(run "$name" qemu-${name/armhf/arm}-static -L "build/cross-root/$name" \
-  "build/$name/sim/fedqat-sim")
+there=$(run "$name" "${qemu[@]}" "build/$name/sim/fedqat-sim")
 [ -n "$here" ] && [ "$here" = "$there" ] || fail "$name ends in model '$there', this machine in '$here'"
 say "$name ends in the same model: $here"
+
+say "a client on $name and a coordinator here"
+tests/e2e/cross_client.sh build/release/sim/fedqat-sim \
+  build/release/coordinator/fedqat-coordinator build/release/client/fedqat-client \
+  "${qemu[@]}" "build/$name/client/fedqat-client"
