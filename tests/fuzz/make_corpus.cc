@@ -1,6 +1,8 @@
 // Writes the corpus of the fuzz targets: one valid input of each kind, and what is nearly valid.
 // To be called again when a format changes; the corpus is committed.
 //   make_fuzz_corpus tests/fuzz/corpus
+#include "tests/fuzz/make_corpus.h"
+
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -15,11 +17,10 @@
 #include "tests/common/data/files.h"
 #include "tests/fuzz/fuzz_inputs.h"
 
+namespace fedqat {
 namespace {
-
-using namespace fedqat;
-
 std::filesystem::path folder;
+}
 
 void put(const std::string& target, const std::string& name, ByteView bytes) {
   const auto fs = make_posix_fs();
@@ -30,6 +31,12 @@ void put(const std::string& target, const std::string& name, ByteView bytes) {
 void put(const std::string& target, const std::string& name, const std::string& text) {
   put(target, name, as_bytes(text));
 }
+
+}  // namespace fedqat
+
+namespace {
+
+using namespace fedqat;
 
 UpdateStats some_stats() {
   UpdateStats stats{100, 300, 12345, 7, {0.5F, 0, 3}, std::vector<Log2Histogram>(2)};
@@ -149,5 +156,6 @@ int main(int argc, char** argv) {
   make_models();
   make_configs();
   make_data();
+  make_deployment_corpus();
   return 0;
 }
