@@ -68,6 +68,12 @@ Result<Certificate> make_server_identity(const StatePaths& paths, const NewAutho
                                      ": there is an authority already; its devices would be lost. "
                                      "Use another folder"};
   }
+  // Written last, or by devices that enrolled: an init that was interrupted leaves neither.
+  if (fs->exists(paths.server_cert()) || fs->exists(paths.registry())) {
+    return Error{Errc::kInvalid, paths.ca_key().string() +
+                                     ": is gone from a folder that has served; restore it from a "
+                                     "backup, or use another folder for a new authority"};
+  }
   const PrivateKey key = PrivateKey::make_p256();
   const auto ca = make_ca(key, authority.name,
                           {authority.now_s - kClockSkew, authority.now_s + kAuthorityDays * kDay});

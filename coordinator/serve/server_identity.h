@@ -20,7 +20,7 @@ struct NewAuthority {
   std::int64_t now_s = 0;
 };
 // Fills a fresh state folder: authority (10 years), server certificate (397 days), manifest key;
-// keys are 0600. kInvalid: there is an authority already, or a name is none. Returns the
+// keys are 0600. kInvalid: there is an authority already, or was, or a name is none. Returns the
 // authority's certificate.
 Result<Certificate> make_server_identity(const StatePaths& paths, const NewAuthority& authority);
 

@@ -22,6 +22,13 @@ ends() {
 trains() { grep -q "training on" "$work/a.log"; }
 
 "$coordinator" init --state "$work/coordinator" --name 127.0.0.1 >/dev/null || fail "init"
+# Without the authority's key what is left of it can still be completed from a backup.
+cp -r "$work/coordinator" "$work/copy"
+rm "$work/coordinator/ca.key"
+"$coordinator" init --state "$work/coordinator" --name 127.0.0.1 >"$work/out" 2>&1
+[ $? = 2 ] && grep -q "restore it from a backup" "$work/out" || fail "a lost key: $(cat "$work/out")"
+cp -p "$work/copy/ca.key" "$work/coordinator"
+diff -r "$work/copy" "$work/coordinator" || fail "init changed an authority without its key"
 serve
 
 # Before enrolment.
