@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the client for devices (preset small) and demands that, stripped, it has at most 8 MiB,
+# Builds the client for devices (preset small) and demands that, stripped, it has at most 8 MB,
 # needs no library but glibc's, and runs.
 #
 #   scripts/check-small.sh [--no-install]
@@ -15,7 +15,7 @@ for option in "$@"; do
 done
 if [ $install = yes ]; then scripts/install-deps.sh --build; fi
 
-most=$((8 << 20))
+most=8000000
 say "building the small client"
 configure small
 build small fedqat-client

@@ -24,7 +24,7 @@ void add_and_sync(benchmark::State& bench, std::size_t payload_bytes, int batch)
   Checkpoint checkpoint;
   FEDQAT_CHECK((*journal)->commit_round(checkpoint));
   AcceptedUpdate update;
-  update.payload.assign(payload_bytes, std::byte{1});
+  update.payload = Bytes(payload_bytes, std::byte{1});
   update.stats.assign(100, std::byte{1});
   update.round = 1;
   for (auto _ : bench) {
