@@ -126,6 +126,7 @@ Result<void> Segment::pad() {
 
 // The space is there, so no error is one that goes away.
 Result<void> Segment::flush() {
+  if (broken_) return broken_error();
   if (used_ == 0) return {};
   FEDQAT_FAILPOINT("journal.segment.before_flush");
   if (auto r = file_->write_at(written_, buffer_.bytes().first(used_)); !r) {
@@ -139,7 +140,7 @@ Result<void> Segment::flush() {
 }
 
 void Segment::reset(std::uint64_t offset) {
-  FEDQAT_CHECK(used_ == 0);  // everything is synced
+  FEDQAT_CHECK(used_ == 0);
   end_ = written_ = offset;
 }
 

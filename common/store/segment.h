@@ -44,10 +44,12 @@ class Segment {
   Result<Location> append(ByteView payload);
   // Nothing to do: ok at once. A failure is final: every later call fails.
   Result<void> sync();
+  // Hands everything to the system, which a crash of this process survives. Failures as sync().
+  Result<void> flush();
   // kCorrupt: there is no such record, or its bytes have changed.
   Result<Bytes> read(const Location& location);
   // The next record goes to `offset`, a multiple of kDirectAlign: nothing from there on is needed
-  // any more. kChecks that everything is synced.
+  // any more. kChecks that everything is flushed.
   void reset(std::uint64_t offset);
   std::uint64_t end() const { return end_; }
   bool broken() const { return broken_; }  // a sync or a write failed, also one of append()
@@ -58,7 +60,6 @@ class Segment {
   Result<void> grow(std::uint64_t end);
   Result<void> put(ByteView bytes);
   Result<void> pad();
-  Result<void> flush();
   Error broken_error() const;
 
   std::unique_ptr<File> file_;

@@ -292,7 +292,7 @@ Result<void> SqliteJournal::sync() {
   if (auto r = usable(); !r) return r;
   if (!dirty()) return {};
   broken_ = true;  // until everything has worked
-  if (auto r = sync_payloads_ ? segment_.sync() : Result<void>(); !r) return r;
+  if (auto r = sync_payloads_ ? segment_.sync() : segment_.flush(); !r) return r;
   if (auto r = write_pending(); !r) return r;
   broken_ = false;
   const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) {

@@ -159,6 +159,42 @@ TEST_CASE("journal: a changed payload is noticed") {
   CHECK(r.error().code == Errc::kCorrupt);
 }
 
+TEST_CASE("journal: without syncs of payloads a crash of the process alone loses nothing") {
+  SimDisk disk("sim");
+  const auto open = [&] {
+    return open_sqlite_journal(kDb, kSegment,
+                               {.files = &disk,
+                                .vfs = disk.name(),
+                                .synchronous = Synchronous::kNormal,
+                                .sync_payloads = false})
+        .value();
+  };
+  auto journal = open();
+  begin_run(*journal);
+  Rng rng({.seed = 6});
+  for (std::uint32_t round = 1; round < 4; ++round) {
+    std::map<std::uint32_t, AcceptedUpdate> sent;
+    for (std::uint32_t client = 0; client < 3; ++client) {
+      AcceptedUpdate update = random_update(rng, round, client, kLarge);
+      update.payload = random_bytes(rng, kLarge);
+      REQUIRE(journal->add(update));
+      sent[client] = update;
+    }
+    REQUIRE(journal->sync());
+    disk.crash();
+    journal.reset();
+    journal = open();
+    std::map<std::uint32_t, AcceptedUpdate> found;
+    REQUIRE(journal->replay([&](AcceptedUpdate&& u) -> Result<void> {
+      found[u.client] = std::move(u);
+      return {};
+    }));
+    CHECK(found == sent);
+    REQUIRE(journal->commit_round(random_checkpoint(rng, round)));
+    REQUIRE(journal->sync());
+  }
+}
+
 TEST_CASE("journal: the segment's space is used again, round after round") {
   SimDisk disk("sim");
   auto journal = open_sim(disk).value();
