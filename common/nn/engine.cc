@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/pool/pool.h"
+#include "common/nn/depthwise_int.h"
 #include "common/nn/integer_ops.h"
 #include "common/nn/loss.h"
 #include "common/nn/network.h"
@@ -48,6 +49,7 @@ struct Engine::Impl {
   std::optional<Network> network;  // fp32 models
   // Integer models: parallel to graph.steps, values one longer.
   std::vector<std::optional<LinearInt>> linear;
+  std::vector<std::optional<DepthwiseInt>> depthwise;
   std::vector<ValueGrid> grids;
   std::vector<Buffer<std::uint8_t>> values;
   Buffer<std::int32_t> acc;
@@ -62,6 +64,7 @@ void Engine::Impl::prepare_integers() {
   grids.push_back({model.input.scale, {model.input.zero, 0, 255}});
   values.emplace_back(batch * graph.spec.input.size());
   linear.resize(graph.steps.size());
+  depthwise.resize(graph.steps.size());
   std::size_t largest = 0;
   for (std::size_t i = 0; i < graph.steps.size(); ++i) {
     const Step& s = graph.steps[i];
@@ -71,9 +74,14 @@ void Engine::Impl::prepare_integers() {
         s.activation_scale == kNone ? x : output_grid(s, p.activation_scale, p.activation_zero));
     values.emplace_back(batch * s.out.size());
     largest = std::max(largest, batch * s.out.size());
-    if (s.has_weights()) {
-      linear[i].emplace(s);
-      linear[i]->set(p.weights.data(), p.weight_scales.data(), p.bias.data(), x, grids.back());
+    const auto set = [&](auto& step) {
+      step.emplace(s);
+      step->set(p.weights.data(), p.weight_scales.data(), p.bias.data(), x, grids.back());
+    };
+    if (s.op == Op::kDepthwiseConv2d) {
+      set(depthwise[i]);
+    } else if (s.has_weights()) {
+      set(linear[i]);
     }
   }
   acc = Buffer<std::int32_t>(largest);
@@ -91,6 +99,8 @@ void Engine::Impl::run_step(std::size_t i, int n) {
     case Op::kDense:
     case Op::kConv2d:
       return linear[i]->forward(x, n, acc.data(), y);
+    case Op::kDepthwiseConv2d:
+      return depthwise[i]->forward(x, n, acc.data(), y);
     case Op::kMaxPool:
       for (std::size_t k = 0; k < samples; ++k) {
         kernels::max_pool(window_of(s), x + k * in, y + k * out, which.data());

@@ -44,6 +44,17 @@ Result<void> check_size(const Step& s, std::uint64_t fan_in, std::uint64_t param
   return {};
 }
 
+bool is_weighted(Op op) {
+  return op == Op::kDense || op == Op::kConv2d || op == Op::kDepthwiseConv2d;
+}
+
+// Products that make one output.
+std::size_t fan_in_of(const Step& s) {
+  if (s.op == Op::kDense) return s.in.size();
+  const auto window = static_cast<std::size_t>(s.kernel_h) * static_cast<std::size_t>(s.kernel_w);
+  return s.op == Op::kConv2d ? window * static_cast<std::size_t>(s.in.c) : window;
+}
+
 // Adds a step's tensors to the flat parameter vector.
 class Layout {
  public:
@@ -101,11 +112,13 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
     for (const int in : n.inputs) s.inputs.push_back(value_of[static_cast<std::size_t>(in)]);
     s.in = (*shapes)[input];
     s.out = (*shapes)[i];
-    if (n.op == Op::kConv2d || n.op == Op::kMaxPool || n.op == Op::kAvgPool) {
+    if (n.op == Op::kConv2d || n.op == Op::kDepthwiseConv2d || n.op == Op::kMaxPool ||
+        n.op == Op::kAvgPool) {
       s.kernel_h = n.kernel_h;
       s.kernel_w = n.kernel_w;
       s.stride = n.stride;
-      s.padding = n.padding;
+      s.padding_h = n.padding_h;
+      s.padding_w = n.padding_w;
     }
     if (s.requantizes() && relu_follows(spec, i)) {
       s.relu = true;
@@ -128,7 +141,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
   int first = kNone, last = kNone;
   for (int i = 0; i < static_cast<int>(g.steps.size()); ++i) {
     const Step& s = g.steps[static_cast<std::size_t>(i)];
-    if (s.op != Op::kDense && s.op != Op::kConv2d) continue;
+    if (!is_weighted(s.op)) continue;
     if (first == kNone) first = i;
     last = i;
   }
@@ -138,11 +151,8 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
     Step& s = g.steps[static_cast<std::size_t>(i)];
     std::size_t fan_in = 0;
     activations += s.out.size();
-    if (s.op == Op::kDense || s.op == Op::kConv2d) {
-      fan_in = s.op == Op::kDense
-                   ? s.in.size()
-                   : static_cast<std::size_t>(s.kernel_h) * static_cast<std::size_t>(s.kernel_w) *
-                         static_cast<std::size_t>(s.in.c);
+    if (is_weighted(s.op)) {
+      fan_in = fan_in_of(s);
       if (fan_in > kernels::kMaxDepth) {
         return Error{Errc::kInvalid, "layer '" + s.name + "': sums " + std::to_string(fan_in) +
                                          " products; more than " +

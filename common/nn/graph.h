@@ -45,7 +45,7 @@ struct Step {
   bool relu = false;             // fused: the output is clamped below at real 0
   Shape in = {};                 // of inputs[0]
   Shape out = {};
-  int kernel_h = 1, kernel_w = 1, stride = 1, padding = 0;
+  int kernel_h = 1, kernel_w = 1, stride = 1, padding_h = 0, padding_w = 0;
   int weight = kNone, bias = kNone;  // indices into Graph::params
   int weight_scale = kNone;          // "
   int activation_scale = kNone;      // "; kNone: the output shares its input's quantizer
@@ -55,7 +55,8 @@ struct Step {
 
   bool has_weights() const { return weight != kNone; }
   bool requantizes() const {
-    return op == Op::kDense || op == Op::kConv2d || op == Op::kAvgPool || op == Op::kAdd;
+    return op == Op::kDense || op == Op::kConv2d || op == Op::kDepthwiseConv2d ||
+           op == Op::kAvgPool || op == Op::kAdd;
   }
 };
 

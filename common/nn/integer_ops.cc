@@ -19,7 +19,7 @@ ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
 }
 
 kernels::Window window_of(const Step& s) {
-  return {s.in.h, s.in.w, s.in.c, s.kernel_h, s.kernel_w, s.stride, s.padding};
+  return {s.in.h, s.in.w, s.in.c, s.kernel_h, s.kernel_w, s.stride, s.padding_h, s.padding_w};
 }
 
 std::int32_t bias_code(float bias, float x_scale, float w_scale) {

@@ -7,7 +7,7 @@
 namespace fedqat {
 namespace {
 
-constexpr std::array<std::pair<Op, std::string_view>, 8> kOps = {{
+constexpr std::array<std::pair<Op, std::string_view>, 9> kOps = {{
     {Op::kInput, "input"},
     {Op::kDense, "dense"},
     {Op::kConv2d, "conv2d"},
@@ -16,6 +16,7 @@ constexpr std::array<std::pair<Op, std::string_view>, 8> kOps = {{
     {Op::kRelu, "relu"},
     {Op::kFlatten, "flatten"},
     {Op::kAdd, "add"},
+    {Op::kDepthwiseConv2d, "depthwise_conv2d"},
 }};
 
 constexpr int kMaxExtent = 1 << 14;             // of a side, of channels, of a kernel
@@ -35,10 +36,11 @@ Result<Shape> windowed(const NodeSpec& n, const Shape& x, int channels) {
   if (n.kernel_h < 1 || n.kernel_w < 1 || n.kernel_h > kMaxExtent || n.kernel_w > kMaxExtent) {
     return node_error(n, "the kernel must be at least 1 x 1");
   }
-  if (n.stride < 1 || n.padding < 0 || n.stride > kMaxExtent || n.padding > kMaxExtent) {
+  if (n.stride < 1 || n.padding_h < 0 || n.padding_w < 0 || n.stride > kMaxExtent ||
+      n.padding_h > kMaxExtent || n.padding_w > kMaxExtent) {
     return node_error(n, "stride must be at least 1 and padding at least 0");
   }
-  const int h = x.h + 2 * n.padding - n.kernel_h, w = x.w + 2 * n.padding - n.kernel_w;
+  const int h = x.h + 2 * n.padding_h - n.kernel_h, w = x.w + 2 * n.padding_w - n.kernel_w;
   if (h < 0 || w < 0) {
     return node_error(n, "a " + std::to_string(n.kernel_h) + " x " + std::to_string(n.kernel_w) +
                              " kernel does not fit its input " + to_string(x) +
@@ -58,9 +60,14 @@ Result<Shape> output_shape(const NodeSpec& n, const std::vector<Shape>& shapes) 
     case Op::kConv2d:
       if (n.units < 1 || n.units > 65536) return node_error(n, "units must be 1..65536");
       return windowed(n, in(0), n.units);
+    case Op::kDepthwiseConv2d:
+      if (n.kernel_h * std::int64_t{n.kernel_w} > 256) {
+        return node_error(n, "a depthwise kernel may have at most 256 elements; use a smaller one");
+      }
+      return windowed(n, in(0), in(0).c);
     case Op::kMaxPool:
     case Op::kAvgPool:
-      if (n.padding != 0) return node_error(n, "pools take no padding");
+      if (n.padding_h != 0 || n.padding_w != 0) return node_error(n, "pools take no padding");
       if (n.kernel_h * std::int64_t{n.kernel_w} > 256) {
         return node_error(n, "a pool's window may have at most 256 elements");
       }

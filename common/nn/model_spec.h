@@ -21,6 +21,7 @@ enum class Op : std::uint8_t {
   kRelu = 6,
   kFlatten = 7,
   kAdd = 8,
+  kDepthwiseConv2d = 9,  // each channel with a kernel of its own; as many channels out as in
 };
 
 std::string_view op_name(Op op);             // "conv2d", as in configs
@@ -31,10 +32,11 @@ struct NodeSpec {
   Op op = Op::kInput;
   std::vector<int> inputs;  // indices of earlier nodes: none for kInput, two for kAdd, else one
   int units = 0;            // outputs of kDense, output channels of kConv2d
-  int kernel_h = 0;         // kConv2d and pools
+  int kernel_h = 0;         // convolutions and pools
   int kernel_w = 0;
   int stride = 1;
-  int padding = 0;  // kConv2d: zeros on all four sides
+  int padding_h = 0;  // kConv2d, kDepthwiseConv2d: rows of zeros above and below
+  int padding_w = 0;  // columns of zeros left and right
 };
 
 // nodes[0] is the only kInput; the last node is the output and has `classes` channels.

@@ -26,7 +26,8 @@ class Builder {
                 .kernel_h = kernel,
                 .kernel_w = kernel,
                 .stride = stride,
-                .padding = padding});
+                .padding_h = padding,
+                .padding_w = padding});
   }
   int relu() { return add({.name = numbered("relu"), .op = Op::kRelu, .inputs = {last()}}); }
   int max_pool(int kernel) {

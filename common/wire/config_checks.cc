@@ -82,7 +82,7 @@ constexpr LayerKeys kLayerKeys[] = {
     {"dense", true, false, false, false, 1},   {"conv2d", true, true, true, true, 1},
     {"max_pool", false, true, true, false, 1}, {"avg_pool", false, true, true, false, 1},
     {"relu", false, false, false, false, 1},   {"flatten", false, false, false, false, 1},
-    {"add", false, false, false, false, 2},
+    {"add", false, false, false, false, 2},    {"depthwise_conv2d", false, true, true, true, 1},
 };
 
 std::string layer_fault(const LayerConfig& layer) {
@@ -100,7 +100,8 @@ std::string layer_fault(const LayerConfig& layer) {
     }
     if (!keys.kernel && (layer.has_kernel() || sized)) return op + " has no kernel; remove it";
     if (!keys.stride && layer.has_stride()) return op + " has no key stride; remove it";
-    if (!keys.padding && layer.has_padding()) return op + " has no key padding; remove it";
+    const bool padded = layer.has_padding() || layer.has_padding_h() || layer.has_padding_w();
+    if (!keys.padding && padded) return op + " has no key padding; remove it";
     const int given = layer.inputs_size();
     if (given != keys.inputs && !(given == 0 && keys.inputs == 1)) {
       return op + " reads " + std::to_string(keys.inputs) + " layer(s), inputs names " +

@@ -10,12 +10,13 @@ int as_int(std::uint32_t v) { return static_cast<int>(v); }
 
 void take_window(const wire::LayerConfig& layer, NodeSpec& node) {
   const bool pool = node.op == Op::kMaxPool || node.op == Op::kAvgPool;
-  if (!pool && node.op != Op::kConv2d) return;
+  if (!pool && node.op != Op::kConv2d && node.op != Op::kDepthwiseConv2d) return;
   node.kernel_h = as_int(layer.has_kernel_h() ? layer.kernel_h() : layer.kernel());
   node.kernel_w = as_int(layer.has_kernel_w() ? layer.kernel_w() : layer.kernel());
   node.stride = as_int(layer.stride());
   if (pool && !layer.has_stride()) node.stride = node.kernel_h;
-  node.padding = as_int(layer.padding());
+  node.padding_h = as_int(layer.has_padding_h() ? layer.padding_h() : layer.padding());
+  node.padding_w = as_int(layer.has_padding_w() ? layer.padding_w() : layer.padding());
 }
 
 Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape& shape,

@@ -19,7 +19,8 @@ Error out_of_range(const std::string& field, std::uint64_t value) {
 }
 
 bool known_op(std::uint32_t op) {
-  return op >= static_cast<std::uint32_t>(Op::kInput) && op <= static_cast<std::uint32_t>(Op::kAdd);
+  return op >= static_cast<std::uint32_t>(Op::kInput) &&
+         op <= static_cast<std::uint32_t>(Op::kDepthwiseConv2d);
 }
 
 bool bits_ok(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == kFloatBits; }
@@ -36,6 +37,7 @@ Result<NodeSpec> node_from_proto(const wire::NodeProto& p, int index) {
   if (p.kernel_w() > kMaxWindow) return out_of_range(field + "kernel_w", p.kernel_w());
   if (p.stride() < 1 || p.stride() > kMaxWindow) return out_of_range(field + "stride", p.stride());
   if (p.padding() >= kMaxWindow) return out_of_range(field + "padding", p.padding());
+  if (p.padding_w() >= kMaxWindow) return out_of_range(field + "padding_w", p.padding_w());
   NodeSpec node;
   node.name = p.name();
   node.op = static_cast<Op>(p.op());
@@ -47,7 +49,8 @@ Result<NodeSpec> node_from_proto(const wire::NodeProto& p, int index) {
   node.kernel_h = static_cast<int>(p.kernel_h());
   node.kernel_w = static_cast<int>(p.kernel_w());
   node.stride = static_cast<int>(p.stride());
-  node.padding = static_cast<int>(p.padding());
+  node.padding_h = static_cast<int>(p.padding());
+  node.padding_w = p.has_padding_w() ? static_cast<int>(p.padding_w()) : node.padding_h;
   return node;
 }
 
@@ -70,7 +73,8 @@ void to_proto(const NetworkSpec& network, wire::NetworkProto& proto) {
     p.set_kernel_h(u32(node.kernel_h));
     p.set_kernel_w(u32(node.kernel_w));
     p.set_stride(u32(node.stride));
-    p.set_padding(u32(node.padding));
+    p.set_padding(u32(node.padding_h));
+    if (node.padding_w != node.padding_h) p.set_padding_w(u32(node.padding_w));
   }
   proto.set_weight_bits(u32(network.quant.weight_bits));
   proto.set_activation_bits(u32(network.quant.activation_bits));

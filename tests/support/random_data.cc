@@ -52,7 +52,8 @@ ModelSpec every_layer_model(const Shape& input, int classes) {
                         .units = 5,
                         .kernel_h = 3,
                         .kernel_w = 3,
-                        .padding = 1});
+                        .padding_h = 1,
+                        .padding_w = 1});
   const int relu = add({.name = "relu", .op = Op::kRelu, .inputs = {conv}});
   const int branch = add({.name = "branch",
                           .op = Op::kConv2d,
@@ -75,10 +76,18 @@ ModelSpec every_layer_model(const Shape& input, int classes) {
                            .kernel_h = 3,
                            .kernel_w = 2,
                            .stride = 2,
-                           .padding = 1});
+                           .padding_h = 2,
+                           .padding_w = 1});
+  const int depth = add({.name = "depth",
+                         .op = Op::kDepthwiseConv2d,
+                         .inputs = {strided},
+                         .kernel_h = 3,
+                         .kernel_w = 3,
+                         .padding_h = 1,
+                         .padding_w = 1});
   const int average = add({.name = "average",
                            .op = Op::kAvgPool,
-                           .inputs = {strided},
+                           .inputs = {depth},
                            .kernel_h = 2,
                            .kernel_w = 1,
                            .stride = 1});

@@ -22,12 +22,12 @@ void unfold(const Window& g, const T* x, T outside, T* patches, std::ptrdiff_t l
   const int segment = g.kw * g.c;
   for (int oy = 0; oy < g.out_h(); ++oy) {
     for (int ox = 0; ox < g.out_w(); ++ox, patches += ld) {
-      const int x0 = ox * g.stride - g.padding;
+      const int x0 = ox * g.stride - g.padding_w;
       const int left = std::clamp(-x0, 0, g.kw);               // columns before the image
       const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);  // and behind it
       T* to = patches;
       for (int ky = 0; ky < g.kh; ++ky, to += segment) {
-        const int y = oy * g.stride + ky - g.padding;
+        const int y = oy * g.stride + ky - g.padding_h;
         if (y < 0 || y >= g.h || left + right >= g.kw) {
           std::fill_n(to, segment, outside);
           continue;
@@ -62,13 +62,13 @@ void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx
   const int segment = g.kw * g.c;
   for (int oy = 0; oy < g.out_h(); ++oy) {
     for (int ox = 0; ox < g.out_w(); ++ox, dpatches += ld) {
-      const int x0 = ox * g.stride - g.padding;
+      const int x0 = ox * g.stride - g.padding_w;
       const int left = std::clamp(-x0, 0, g.kw);
       const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);
       if (left + right >= g.kw) continue;
       const int first = left * g.c, last = (g.kw - right) * g.c;
       for (int ky = 0; ky < g.kh; ++ky) {
-        const int y = oy * g.stride + ky - g.padding;
+        const int y = oy * g.stride + ky - g.padding_h;
         if (y < 0 || y >= g.h) continue;
         const float* from = dpatches + ky * segment;
         float* to = dx + y * row + std::ptrdiff_t{x0} * g.c;

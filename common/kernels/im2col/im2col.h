@@ -6,17 +6,18 @@
 
 namespace fedqat::kernels {
 
-// An image [h, w, c], window [kh, kw], same padding on all sides.
+// An image [h, w, c], window [kh, kw]; padding_h rows above and below, padding_w columns each side.
 struct Window {
   int h, w, c;
-  int kh, kw, stride, padding;
-  int out_h() const { return (h + 2 * padding - kh) / stride + 1; }
-  int out_w() const { return (w + 2 * padding - kw) / stride + 1; }
+  int kh, kw, stride, padding_h, padding_w;
+  int out_h() const { return (h + 2 * padding_h - kh) / stride + 1; }
+  int out_w() const { return (w + 2 * padding_w - kw) / stride + 1; }
   int depth() const { return kh * kw * c; }
 };
 
 // patches[oy * out_w + ox, (ky * kw + kx) * c + ch] =
-//     x[oy * stride + ky - padding, ox * stride + kx - padding, ch], or `outside` beyond the edge.
+//     x[oy * stride + ky - padding_h, ox * stride + kx - padding_w, ch], or `outside` beyond the
+//     edge.
 // patches has out_h * out_w rows, ld >= depth() elements apart. Up to 63 bytes behind the last
 // written element and behind x are touched: both need the slack of Buffer. What lies between
 // depth() and ld is undefined.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/check.h"
+#include "common/nn/layers/depthwise.h"
 #include "common/nn/layers/join_layers.h"
 #include "common/nn/layers/linear.h"
 #include "common/nn/layers/pool_layers.h"
@@ -14,6 +15,8 @@ std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_
     case Op::kDense:
     case Op::kConv2d:
       return std::make_unique<LinearLayer>(graph, step, max_batch);
+    case Op::kDepthwiseConv2d:
+      return std::make_unique<DepthwiseLayer>(graph, step, max_batch);
     case Op::kMaxPool:
       return std::make_unique<MaxPoolLayer>(step, max_batch);
     case Op::kAvgPool:

@@ -13,8 +13,9 @@ using namespace fedqat::kernels;
 namespace {
 
 const std::vector<Window> kWindows = {
-    {6, 5, 1, 3, 3, 1, 0},  {6, 5, 3, 3, 3, 1, 1}, {7, 7, 2, 5, 3, 2, 2},
-    {4, 4, 17, 2, 2, 2, 0}, {3, 3, 1, 3, 3, 1, 3}, {8, 1, 4, 3, 1, 1, 0},
+    {6, 5, 1, 3, 3, 1, 0, 0},  {6, 5, 3, 3, 3, 1, 1, 1}, {7, 7, 2, 5, 3, 2, 2, 2},
+    {4, 4, 17, 2, 2, 2, 0, 0}, {3, 3, 1, 3, 3, 1, 3, 3}, {8, 1, 4, 3, 1, 1, 0, 0},
+    {9, 6, 1, 5, 4, 2, 2, 1},  {1, 7, 3, 1, 3, 2, 0, 1},
 };
 
 std::size_t image_size(const Window& g) { return static_cast<std::size_t>(g.h * g.w * g.c); }
@@ -47,8 +48,8 @@ TEST_CASE("im2col: every patch element comes from its place, or from outside") {
             for (int c = 0; c < g.c; ++c) {
               const int got = patches[static_cast<std::size_t>((oy * g.out_w() + ox) * ld +
                                                                (ky * g.kw + kx) * g.c + c)];
-              REQUIRE(got == padded(g, x, oy * g.stride + ky - g.padding,
-                                    ox * g.stride + kx - g.padding, c, 99));
+              REQUIRE(got == padded(g, x, oy * g.stride + ky - g.padding_h,
+                                    ox * g.stride + kx - g.padding_w, c, 99));
             }
   }
 }
@@ -75,7 +76,7 @@ TEST_CASE("col2im: is the adjoint of im2col") {
 
 TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
   for (const Window& g : kWindows) {
-    if (g.padding != 0) continue;
+    if (g.padding_h != 0 || g.padding_w != 0) continue;
     const auto x = random_codes(image_size(g));
     const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
     Buffer<std::uint8_t> y(out), which(out);
@@ -102,7 +103,7 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
 }
 
 TEST_CASE("sum_pool and mean_pool: agree with each other and spread the gradient evenly") {
-  const Window g{4, 6, 3, 2, 2, 2, 0};
+  const Window g{4, 6, 3, 2, 2, 2, 0, 0};
   const auto x = random_codes(image_size(g));
   const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
   Buffer<std::int32_t> sums(out);

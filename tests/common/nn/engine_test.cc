@@ -66,12 +66,16 @@ std::vector<int> reference(const PackedModel& m, const Graph& g, const std::uint
           for (int ky = 0; ky < kh; ++ky)
             for (int kx = 0; kx < kw; ++kx)
               for (int ch = 0; ch < x.shape.c; ++ch) {
-                const int iy = oy * s.stride + ky - s.padding, ix = ox * s.stride + kx - s.padding;
+                const int iy = oy * s.stride + ky - s.padding_h;
+                const int ix = ox * s.stride + kx - s.padding_w;
                 const bool in = iy >= 0 && ix >= 0 && iy < x.shape.h && ix < x.shape.w;
                 const int q =
                     in ? x.q[static_cast<std::size_t>((iy * x.shape.w + ix) * x.shape.c + ch)]
                        : x.zero;
-                if (s.has_weights()) {
+                if (s.op == Op::kDepthwiseConv2d) {
+                  const auto k = static_cast<std::size_t>((c * kh + ky) * kw + kx);
+                  if (ch == c) acc += std::int64_t{q - x.zero} * p.weights[k];
+                } else if (s.has_weights()) {
                   const auto k = static_cast<std::size_t>((ky * kw + kx) * x.shape.c + ch);
                   const auto fan_in = static_cast<std::size_t>(kh * kw * x.shape.c);
                   acc += std::int64_t{q - x.zero} * p.weights[cs * fan_in + k];
@@ -83,6 +87,7 @@ std::vector<int> reference(const PackedModel& m, const Graph& g, const std::uint
           switch (s.op) {
             case Op::kDense:
             case Op::kConv2d:
+            case Op::kDepthwiseConv2d:
               y.q[at] =
                   round(static_cast<float>(acc) * ((x.scale * p.weight_scales[cs]) / y.scale));
               break;

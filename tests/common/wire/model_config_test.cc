@@ -78,3 +78,50 @@ TEST_CASE("model_config: a network travels unchanged") {
   proto.mutable_nodes(1)->set_inputs(0, 5);
   REQUIRE_THAT(from_proto(proto).error().what, Catch::Contains("nodes[1].inputs"));
 }
+
+TEST_CASE("model_config: a depthwise layer keeps its channels, and padding may differ by side") {
+  const auto network = network_of(R"(
+[[model.layers]]
+op = "conv2d"
+units = 4
+kernel_h = 5
+kernel_w = 2
+padding_h = 2
+[[model.layers]]
+op = "depthwise_conv2d"
+kernel = 3
+padding = 2
+padding_w = 1
+[[model.layers]]
+op = "dense"
+units = 10
+)");
+  REQUIRE(network);
+  const auto graph = build_graph(network->model, network->quant);
+  REQUIRE(graph);
+  CHECK(graph->steps[0].out == Shape{8, 7, 4});
+  CHECK(graph->steps[1].out == Shape{10, 7, 4});
+  CHECK(graph->params[static_cast<std::size_t>(graph->steps[1].weight)].size == 4 * 9);
+  CHECK(graph->steps[1].macs == 10 * 7 * 4 * 9);
+
+  wire::NetworkProto proto;
+  to_proto(*network, proto);
+  const auto back = from_proto(proto);
+  REQUIRE(back);
+  CHECK(back->model.nodes[1].padding_h == 2);
+  CHECK(back->model.nodes[1].padding_w == 0);
+  CHECK(back->model.nodes[2].padding_h == 2);
+  CHECK(back->model.nodes[2].padding_w == 1);
+  CHECK_FALSE(proto.nodes(3).has_padding_w());  // as files had it before sides could differ
+}
+
+TEST_CASE("model_config: padding of an older file is that of all four sides") {
+  const auto network = network_of("[model]\nname = \"resnet8\"");
+  REQUIRE(network);
+  wire::NetworkProto proto;
+  to_proto(*network, proto);
+  CHECK_FALSE(proto.nodes(1).has_padding_w());
+  const auto back = from_proto(proto);
+  REQUIRE(back);
+  CHECK(back->model.nodes[1].padding_w == 1);
+}

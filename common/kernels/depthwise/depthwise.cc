@@ -1,0 +1,43 @@
+#include "common/kernels/depthwise/depthwise.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "common/kernels/best_kernel.h"
+#include "common/kernels/depthwise/depthwise_tables.h"
+
+namespace fedqat::kernels {
+
+std::size_t packed_depthwise_size(const Window& g) {
+  const int pairs = (g.kh * g.kw + 1) / 2;
+  return static_cast<std::size_t>(depthwise_width(g.c)) * static_cast<std::size_t>(pairs) * 2;
+}
+
+void pack_depthwise(const Window& g, const std::int8_t* w, std::int16_t* packed) {
+  const int taps = g.kh * g.kw, pairs = (taps + 1) / 2;
+  std::fill_n(packed, packed_depthwise_size(g), std::int16_t{0});
+  for (int c = 0; c < g.c; ++c) {
+    const int group = c / kDepthwiseLanes, lane = c % kDepthwiseLanes;
+    std::int16_t* to = packed + std::ptrdiff_t{group} * pairs * kDepthwiseLanes * 2 + lane * 2;
+    for (int t = 0; t < taps; ++t) {
+      to[t / 2 * kDepthwiseLanes * 2 + t % 2] = w[std::ptrdiff_t{c} * taps + t];
+    }
+  }
+}
+
+std::span<const DepthwiseKernel> depthwise_kernels() {
+  static const std::vector<DepthwiseKernel> kernels = {
+#ifdef FEDQAT_HAVE_AVX512VNNI
+      kDepthwiseAvx512,
+#endif
+#ifdef FEDQAT_HAVE_AVX2
+      kDepthwiseAvx2,
+#endif
+      kDepthwiseScalar,
+  };
+  return kernels;
+}
+
+const DepthwiseKernel& depthwise_kernel() { return best_kernel(depthwise_kernels()); }
+
+}  // namespace fedqat::kernels

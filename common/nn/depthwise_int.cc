@@ -1,0 +1,43 @@
+#include "common/nn/depthwise_int.h"
+
+#include <algorithm>
+
+namespace fedqat {
+
+DepthwiseInt::DepthwiseInt(const Step& step)
+    : step_(step),
+      window_(window_of(step)),
+      depthwise_(kernels::depthwise_kernel()),
+      elementwise_(kernels::elementwise()),
+      packed_(kernels::packed_depthwise_size(window_)),
+      start_(static_cast<std::size_t>(kernels::depthwise_width(step.out.c))),
+      outside_(static_cast<std::size_t>(step.out.c)),
+      mult_(static_cast<std::size_t>(step.out.c)) {}
+
+void DepthwiseInt::set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias,
+                       const ValueGrid& x, const ValueGrid& y) {
+  y_ = y;
+  kernels::pack_depthwise(window_, w, packed_.data());
+  std::fill(outside_.span().begin(), outside_.span().end(), static_cast<std::uint8_t>(x.code.zero));
+  const int taps = window_.kh * window_.kw;
+  for (std::size_t c = 0; c < mult_.size(); ++c, w += taps) {
+    std::int32_t sum = 0;
+    for (int t = 0; t < taps; ++t) sum += w[t];
+    start_[c] = bias[c] - x.code.zero * sum;
+    mult_[c] = (x.scale * w_scale[c]) / y.scale;
+  }
+  repeat_channels(mult_, wide_mult_);
+}
+
+void DepthwiseInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
+  const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  for (std::ptrdiff_t s = 0; s < n; ++s) {
+    depthwise_.forward_codes(
+        {window_, x + s * in, outside_.data(), packed_.data(), start_.data(), acc + s * out});
+    requantize_rows(elementwise_, acc + s * out, step_.out.h * step_.out.w, step_.out.c, wide_mult_,
+                    y_.code, y + s * out);
+  }
+}
+
+}  // namespace fedqat

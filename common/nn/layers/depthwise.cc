@@ -1,0 +1,183 @@
+#include "common/nn/layers/depthwise.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/base/exact_math.h"
+
+namespace fedqat {
+namespace {
+
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+
+std::size_t count(int n) { return static_cast<std::size_t>(n); }
+
+// A matrix [rows, channels] in joined rows, which fill vectors, and what is left over:
+// visit(first element, rows, width) twice.
+template <class Visit>
+void for_joined(std::ptrdiff_t rows, int channels, Visit visit) {
+  const std::ptrdiff_t joined = joined_rows(channels), whole = rows / joined;
+  visit(0, whole, static_cast<int>(joined * channels));
+  visit(whole * joined * channels, 1, static_cast<int>((rows - whole * joined) * channels));
+}
+
+void sum_wide(const std::vector<float>& wide, int channels, float* sums) {
+  std::fill_n(sums, channels, 0.0F);
+  for (std::size_t i = 0; i < wide.size(); ++i) sums[i % count(channels)] += wide[i];
+}
+
+}  // namespace
+
+DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, int max_batch)
+    : graph_(graph),
+      step_(step),
+      window_(window_of(step)),
+      depthwise_(kernels::depthwise_kernel()),
+      elementwise_(kernels::elementwise()),
+      channels_(step.out.c),
+      taps_(step.kernel_h * step.kernel_w),
+      width_(kernels::depthwise_width(step.out.c)) {
+  const auto outputs = count(max_batch) * step.out.size();
+  const auto wide = count(joined_rows(channels_) * channels_);
+  dv_ = Buffer<float>(outputs);
+  w_ = Buffer<float>(count(taps_ * width_));
+  dw_ = Buffer<float>(count(taps_ * width_));
+  wide_bias_.resize(wide);
+  wide_dbias_.resize(wide);
+  if (graph.quant.is_float()) return;
+  integer_ = std::make_unique<DepthwiseInt>(step);
+  acc_ = Buffer<std::int32_t>(outputs);
+  w_codes_ = Buffer<std::int8_t>(count(channels_ * taps_));
+  w_hat_ = Buffer<float>(count(channels_ * taps_));
+  w_scale_.resize(count(channels_));
+  dw_scale_.resize(count(channels_));
+  wide_dscale_.resize(wide);
+  bias_code_.resize(count(channels_));
+}
+
+std::span<const float> DepthwiseLayer::param(const Pass& pass, int index) const {
+  const ParamTensor& p = graph_.params[count(index)];
+  return pass.params.subspan(p.offset, p.size);
+}
+
+float* DepthwiseLayer::grad(const Pass& pass, int index) const {
+  return pass.grads.data() + graph_.params[count(index)].offset;
+}
+
+void DepthwiseLayer::load(const Pass& pass) {
+  const float* w = param(pass, step_.weight).data();
+  const auto bias = param(pass, step_.bias);
+  if (pass.integers) {
+    const ValueGrid& x = pass.values[count(step_.inputs[0])].grid;
+    const auto thetas = param(pass, step_.weight_scale);
+    for (std::size_t c = 0; c < w_scale_.size(); ++c) {
+      w_scale_[c] = static_cast<float>(exact_exp2(thetas[c]));
+      bias_code_[c] = bias_code(bias[c], x.scale, w_scale_[c]);
+    }
+    elementwise_.quantize_weights(w, channels_, taps_, w_scale_.data(),
+                                  (1 << (step_.weight_bits - 1)) - 1, w_codes_.data(),
+                                  w_hat_.data());
+    integer_->set(w_codes_.data(), w_scale_.data(), bias_code_.data(), x,
+                  pass.values[count(step_.output)].grid);
+    w = w_hat_.data();
+  } else {
+    repeat_channels(bias, wide_bias_);
+  }
+  for (int c = 0; c < channels_; ++c) {
+    for (int t = 0; t < taps_; ++t) w_[count(t * width_ + c)] = w[c * taps_ + t];
+  }
+}
+
+kernels::DepthwiseReal DepthwiseLayer::sample(const Pass& pass, std::ptrdiff_t s) const {
+  const Value& x = pass.values[count(step_.inputs[0])];
+  const auto in = s * static_cast<std::ptrdiff_t>(step_.in.size());
+  kernels::DepthwiseReal a{.window = window_, .w = w_.data()};
+  if (pass.integers) {
+    a.x_codes = x.codes.data() + in;
+    a.x_zero = x.grid.code.zero;
+  } else {
+    a.x = x.real.data() + in;
+  }
+  return a;
+}
+
+void DepthwiseLayer::forward(const Pass& pass) {
+  const Value& x = pass.values[count(step_.inputs[0])];
+  Value& y = pass.values[count(step_.output)];
+  if (pass.integers) {
+    return integer_->forward(x.codes.data(), pass.n, acc_.data(), y.codes.data());
+  }
+  for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
+    kernels::DepthwiseReal a = sample(pass, s);
+    a.y = y.real.data() + s * static_cast<std::ptrdiff_t>(step_.out.size());
+    depthwise_.forward_real(a);
+  }
+  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
+  for_joined(rows, channels_, [&](std::ptrdiff_t first, std::ptrdiff_t n, int width) {
+    elementwise_.add_bias(y.real.data() + first, n, width, wide_bias_.data(),
+                          step_.relu ? 0.0F : kNoFloor);
+  });
+}
+
+void DepthwiseLayer::backward(const Pass& pass) {
+  backward_output(pass);
+  backward_windows(pass);
+  backward_weights(pass);
+}
+
+void DepthwiseLayer::backward_output(const Pass& pass) {
+  Value& y = pass.values[count(step_.output)];
+  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
+  std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
+  std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
+  for_joined(rows, channels_, [&](std::ptrdiff_t first, std::ptrdiff_t n, int width) {
+    const float* dy = y.grad.data() + first;
+    float* dv = dv_.data() + first;
+    if (pass.integers) {
+      elementwise_.requantize_backward(acc_.data() + first, dy, n, width,
+                                       integer_->wide_mult().data(), y.grid.code, dv,
+                                       wide_dbias_.data(), wide_dscale_.data());
+    } else {
+      elementwise_.bias_backward(y.real.data() + first, dy, n, width, step_.relu ? 0.0F : kNoFloor,
+                                 dv, wide_dbias_.data());
+    }
+  });
+  sum_wide(wide_dbias_, channels_, grad(pass, step_.bias));
+  if (!pass.integers) return;
+  float dscale = 0;
+  for (const float d : wide_dscale_) dscale += d;
+  *grad(pass, step_.activation_scale) =
+      log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
+}
+
+void DepthwiseLayer::backward_windows(const Pass& pass) {
+  Value& x = pass.values[count(step_.inputs[0])];
+  std::fill(dw_.span().begin(), dw_.span().end(), 0.0F);
+  for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
+    kernels::DepthwiseReal a = sample(pass, s);
+    a.dy = dv_.data() + s * static_cast<std::ptrdiff_t>(step_.out.size());
+    a.dw = dw_.data();
+    depthwise_.weight_gradient(a);
+    if (!x.wants_grad) continue;
+    a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
+    depthwise_.input_gradient(a);
+  }
+}
+
+void DepthwiseLayer::backward_weights(const Pass& pass) {
+  float* dw = grad(pass, step_.weight);
+  for (int c = 0; c < channels_; ++c) {
+    for (int t = 0; t < taps_; ++t) dw[c * taps_ + t] = dw_[count(t * width_ + c)];
+  }
+  if (!pass.integers) return;
+  const int levels = (1 << (step_.weight_bits - 1)) - 1;
+  const float x_scale = pass.values[count(step_.inputs[0])].grid.scale;
+  elementwise_.weights_backward(param(pass, step_.weight).data(), channels_, taps_, w_scale_.data(),
+                                levels, x_scale, dw, dw_scale_.data());
+  float* dtheta = grad(pass, step_.weight_scale);
+  for (std::size_t c = 0; c < w_scale_.size(); ++c) {
+    dtheta[c] = log2_scale_gradient(w_scale_[c], dw_scale_[c], count(taps_), levels);
+  }
+}
+
+}  // namespace fedqat
