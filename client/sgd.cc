@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/nn/batch_norm.h"
 #include "common/wire/broadcast.h"
 
 namespace fedqat {
@@ -50,7 +51,9 @@ void Sgd::step(const LocalTraining& t, std::span<const float> grads, std::span<f
     float* w = params.data() + p.offset;
     switch (p.kind) {
       case ParamKind::kWeight:
-      case ParamKind::kBias: {
+      case ParamKind::kBias:
+      case ParamKind::kGamma:
+      case ParamKind::kBeta: {
         const float decay = p.kind == ParamKind::kWeight ? t.weight_decay : 0;
         momentum_step({t.learning_rate, t.momentum, decay, t.prox_mu}, p.size, g,
                       anchor_.data() + p.offset, velocity_.data() + p.offset, w);
@@ -61,6 +64,10 @@ void Sgd::step(const LocalTraining& t, std::span<const float> grads, std::span<f
         if (t.scale_learning_rate > 0) {
           scale_step(t.learning_rate * t.scale_learning_rate, p.size, g, w);
         }
+        break;
+      case ParamKind::kRunningMean:
+      case ParamKind::kRunningVariance:
+        for (std::size_t i = 0; i < p.size; ++i) w[i] -= kStatisticsMomentum * g[i];
         break;
     }
   }

@@ -1,4 +1,4 @@
-// One step of local training: SGD with momentum on weights and biases, plain descent on scales.
+// One step of local training: SGD with momentum on what is trained, plain descent on scales.
 #pragma once
 
 #include <span>
@@ -11,9 +11,10 @@ namespace fedqat {
 
 // With g the gradient, a the model the round started from, r the learning rate:
 //   weights: g += weight_decay w + prox_mu (w - a);  v = momentum v + g;  w -= r v
-//   biases:  the same without weight_decay
+//   biases, gamma, beta: the same without weight_decay
 //   scales:  theta -= clamp(r scale_learning_rate g, +-kMaxScaleStep), then clamped to
 //            +-kMaxLog2Scale; theta = log2 scale
+//   running statistics: s -= kStatisticsMomentum g, where g = s - the batch's
 // binary32, in this order, so that every machine takes the same step. Not thread-safe.
 inline constexpr float kMaxScaleStep = 0.05F;
 

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
+#include "common/nn/batch_norm.h"
 #include "common/quant/range_fit.h"
 
 namespace fedqat {
@@ -13,6 +14,7 @@ float log2_of(float scale) { return static_cast<float>(exact_log2(static_cast<do
 
 void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state) {
   FEDQAT_CHECK(!graph.quant.is_float() && histograms.size() == graph.steps.size());
+  fold_batch_norm(graph, state.params);
   state.zero_points.assign(graph.steps.size(), 0);
   for (std::size_t s = 0; s < graph.steps.size(); ++s) {
     const Step& step = graph.steps[s];

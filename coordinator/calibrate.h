@@ -9,9 +9,9 @@
 
 namespace fedqat {
 
-// Activation grids from the merged histograms of all clients (one a step), weight scales from the
-// global weights, both by least squared error. Sets state.quantized; zero
-// points stay as they are from then on, scales are learnt further.
+// Folds batch normalization into weights and biases. Activation grids from the merged histograms of
+// all clients (one a step), weight scales from the global weights, both by least squared error.
+// Sets state.quantized; zero points stay as they are from then on, scales are learnt further.
 void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state);
 
 }  // namespace fedqat

@@ -19,13 +19,13 @@ constexpr int kSmallTensorBits = 16;
 GridPlanner::GridPlanner(const Graph& graph, int uplink_bits)
     : graph_(graph), uplink_bits_(uplink_bits), ranges_(graph.params.size(), 0.0F) {}
 
-UpdateGrid GridPlanner::grid(std::span<const float> ranges, bool scales_move) const {
+UpdateGrid GridPlanner::grid(std::span<const float> ranges, const Moving& moving) const {
   FEDQAT_CHECK(ranges.size() == graph_.params.size());
   UpdateGrid grid;
   for (std::size_t t = 0; t < graph_.params.size(); ++t) {
     const ParamTensor& p = graph_.params[t];
     TensorGrid g{p.size, kFloatUpdateBits, 1};
-    if (is_scale(p) && !scales_move) {
+    if ((is_scale(p) && !moving.scales) || (is_batch_norm(p) && !moving.batch_norm)) {
       g.bits = kNotSentBits;
     } else if (uplink_bits_ != kFloatUpdateBits) {
       const float range = is_scale(p) ? kMaxScaleMove : ranges[t];

@@ -9,19 +9,25 @@
 
 namespace fedqat {
 
-// Weights travel at `uplink_bits`, biases at 16 (they are few), both over 1.25 times the greatest
-// change that any accepted client of the round before saw, but at most 8 times the range before;
-// fp32 while there is none. Log2 scales
-// travel at 16 bits over +-kMaxScaleMove, which is all they may move, and only while they are
-// learnt. At uplink_bits = 32 everything is fp32. A pure function of what was committed.
+// Which tensors besides weights and biases a round moves.
+struct Moving {
+  bool scales = false;      // log2 scales are learnt
+  bool batch_norm = false;  // an fp32 phase
+};
+
+// Weights travel at `uplink_bits`, biases and batch normalization at 16 (they are few), both
+// over 1.25 times the greatest change that any accepted client of the round before saw, but at most
+// 8 times the range before; fp32 while there is none. Log2 scales travel at 16 bits over
+// +-kMaxScaleMove, which is all they may move, and only while they are learnt; batch normalization
+// in fp32 phases only. At uplink_bits = 32 everything is fp32. A pure function of what was
+// committed.
 class GridPlanner {
  public:
   GridPlanner(const Graph& graph, int uplink_bits);
 
-  // scales_move: log2 scales are learnt in this round.
-  UpdateGrid grid(bool scales_move) const { return grid(ranges_, scales_move); }
+  UpdateGrid grid(const Moving& moving) const { return grid(ranges_, moving); }
   // Likewise, of a round that began with these ranges.
-  UpdateGrid grid(std::span<const float> ranges, bool scales_move) const;
+  UpdateGrid grid(std::span<const float> ranges, const Moving& moving) const;
   // max_abs: of all updates of a round, one a tensor.
   void learn(std::span<const float> max_abs);
   // What a restarted coordinator has to restore: one range a tensor, 0: not known.

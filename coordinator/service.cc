@@ -188,7 +188,7 @@ Result<void> Coordinator::check_norm(const PlannedRound& plan, ByteView payload)
   if (!values) return values.error();
   double squares = 0;
   for (const ParamTensor& p : graph_->params) {
-    if (is_scale(p)) continue;
+    if (is_scale(p) || is_statistic(p)) continue;
     for (std::size_t i = p.offset; i < p.offset + p.size; ++i) {
       squares += static_cast<double>((*values)[i]) * static_cast<double>((*values)[i]);
     }

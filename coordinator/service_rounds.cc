@@ -32,6 +32,11 @@ std::uint64_t sent_elements(const UpdateGrid& grid) {
   return n;
 }
 
+Moving moving(const PlannedRound& plan) {
+  return {.scales = plan.training.scale_learning_rate > 0,
+          .batch_norm = plan.phase != Phase::kQuantized && plan.phase != Phase::kFrozen};
+}
+
 Error foreign_state(const std::string& what) {
   return {Errc::kInvalid, "the journal's checkpoint " + what +
                               "; use the config that the run began with, or another state folder"};
@@ -71,7 +76,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
 }
 
 Result<void> Coordinator::limit_samples() {
-  const UpdateGrid probe = planner_->grid(true);
+  const UpdateGrid probe = planner_->grid({.scales = true, .batch_norm = true});
   if (auto ok = check_grid(probe); !ok) return at("codec.uplink_bits", ok.error());
   // The first grid, fp32, is the one with the least room.
   const std::uint64_t most = max_total_samples(probe);
@@ -163,7 +168,7 @@ void Coordinator::recall_round(EarlierRound&& earlier, std::int64_t now_ms) {
                     {},
                     {},
                     {}};
-  plan.grid = planner_->grid(plan.ranges, plan.training.scale_learning_rate > 0);
+  plan.grid = planner_->grid(plan.ranges, moving(plan));
   plan.round.close();
   for (const auto& [who, digest] : earlier.delivered) (void)plan.round.recall(who, digest);
   plan.round.take_late(status_ == Status::kRunning && counts_in(earlier.round, open));
@@ -245,7 +250,7 @@ void Coordinator::open_round(std::int64_t now_ms) {
       {},
       encode_broadcast(*graph_, state_.model, static_cast<int>(config_.codec().downlink_bits())),
       {}};
-  plan.grid = planner_->grid(plan.training.scale_learning_rate > 0);
+  plan.grid = planner_->grid(moving(plan));
   plan.broadcast_sha256 = sha256(plan.broadcast);
   at_work_ = at_work();
   current_ = {};

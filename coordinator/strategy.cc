@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/wire/broadcast.h"
@@ -77,6 +78,14 @@ void apply_mean(const Graph& graph, Strategy& strategy, std::vector<float> mean,
                 std::span<float> params) {
   FEDQAT_CHECK(mean.size() == params.size() && params.size() == graph.param_count);
   for (const ParamTensor& tensor : graph.params) {
+    if (is_statistic(tensor)) {
+      const bool variance = tensor.kind == ParamKind::kRunningVariance;
+      for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
+        params[i] += std::exchange(mean[i], 0.0F);
+        // Rounding to the update's grid may carry a small one below zero.
+        if (variance) params[i] = std::max(params[i], 0.0F);
+      }
+    }
     if (!is_scale(tensor)) continue;
     for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
       params[i] += std::clamp(mean[i], -kMaxScaleMove, kMaxScaleMove);

@@ -28,7 +28,8 @@ class Strategy {
 Result<std::unique_ptr<Strategy>> make_strategy(const wire::ServerConfig& config,
                                                 std::size_t params);
 
-// A whole commit: weights and biases by `strategy`; log2 scales by the plain mean of the clients'
+// A whole commit: weights, biases, gamma and beta by `strategy`; running statistics by the plain
+// mean of the clients' changes; log2 scales by the plain mean of the clients'
 // changes, at most kMaxScaleMove a round (averaging log2 scales is fine for small moves only).
 inline constexpr float kMaxScaleMove = 0.25F;
 void apply_mean(const Graph& graph, Strategy& strategy, std::vector<float> mean,

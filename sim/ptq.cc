@@ -69,6 +69,11 @@ Result<PackedModel> quantize_after_training(const NetworkSpec& network, const Mo
     };
     if (step.weight != kNone) copy(step.weight, float_step.weight);
     if (step.bias != kNone) copy(step.bias, float_step.bias);
+    if (!step.batch_norm) continue;
+    copy(step.gamma, float_step.gamma);
+    copy(step.beta, float_step.beta);
+    copy(step.running_mean, float_step.running_mean);
+    copy(step.running_variance, float_step.running_variance);
   }
   calibrate(*graph,
             observe(*float_graph, network.input, fp32, train, partition, calibration_samples),

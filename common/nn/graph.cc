@@ -77,18 +77,18 @@ class Layout {
   Graph& graph_;
 };
 
-// True if `node` is read by exactly one node and that one is a ReLU.
-bool relu_follows(const ModelSpec& spec, std::size_t node) {
+// The node that reads `node`, if there is exactly one and it is `op`; else 0.
+std::size_t follower(const ModelSpec& spec, std::size_t node, Op op) {
   int readers = 0;
-  bool relu = false;
-  for (const NodeSpec& n : spec.nodes) {
-    for (const int input : n.inputs) {
+  std::size_t reader = 0;
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    for (const int input : spec.nodes[i].inputs) {
       if (static_cast<std::size_t>(input) != node) continue;
       ++readers;
-      relu = n.op == Op::kRelu;
+      reader = i;
     }
   }
-  return readers == 1 && relu;
+  return readers == 1 && spec.nodes[reader].op == op ? reader : 0;
 }
 
 }  // namespace
@@ -100,7 +100,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
 
   Graph g{.spec = spec, .quant = quant};
   std::vector<int> value_of(spec.nodes.size(), 0);
-  std::vector<bool> fused(spec.nodes.size(), false);  // ReLUs that their producer does
+  std::vector<bool> fused(spec.nodes.size(), false);  // what a producer before it does
   for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
     const NodeSpec& n = spec.nodes[i];
     const auto input = static_cast<std::size_t>(n.inputs[0]);
@@ -120,14 +120,14 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
       s.padding_h = n.padding_h;
       s.padding_w = n.padding_w;
     }
-    if (s.requantizes() && relu_follows(spec, i)) {
+    std::size_t end = i;  // last node that this step does
+    if (const std::size_t norm = follower(spec, i, Op::kBatchNorm); norm != 0) {
+      s.batch_norm = true;
+      fused[end = norm] = true;
+    }
+    if (const std::size_t relu = follower(spec, end, Op::kRelu); s.requantizes() && relu != 0) {
       s.relu = true;
-      for (std::size_t r = i + 1; r < spec.nodes.size(); ++r) {
-        if (!spec.nodes[r].inputs.empty() &&
-            static_cast<std::size_t>(spec.nodes[r].inputs[0]) == i) {
-          fused[r] = true;
-        }
-      }
+      fused[relu] = true;
     }
     g.steps.push_back(std::move(s));
     g.steps.back().output = static_cast<int>(g.steps.size());
@@ -166,6 +166,15 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
       g.macs += s.macs;
       s.weight = layout.add(s, i, ParamKind::kWeight, "weight", s.out.c, channels * fan_in);
       s.bias = layout.add(s, i, ParamKind::kBias, "bias", s.out.c, channels);
+      if (s.batch_norm) {
+        const auto add = [&](ParamKind kind, const char* suffix) {
+          return layout.add(s, i, kind, suffix, s.out.c, channels);
+        };
+        s.gamma = add(ParamKind::kGamma, "gamma");
+        s.beta = add(ParamKind::kBeta, "beta");
+        s.running_mean = add(ParamKind::kRunningMean, "running_mean");
+        s.running_variance = add(ParamKind::kRunningVariance, "running_variance");
+      }
       if (!quant.is_float()) {
         s.weight_bits = i == first || i == last ? quant.edge_bits : quant.weight_bits;
         s.weight_scale =

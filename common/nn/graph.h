@@ -1,5 +1,5 @@
-// A ModelSpec made ready to run: ReLU fused into its producer, Flatten gone, every trainable
-// tensor at its place in one flat parameter vector, every activation with its quantizer.
+// A ModelSpec made ready to run: BatchNorm and ReLU fused into their producer, Flatten gone, every
+// trainable tensor at its place in one flat parameter vector, every activation with its quantizer.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,15 @@ enum class ParamKind : std::uint8_t {
   kBias = 2,             // [channels]
   kWeightScale = 3,      // [channels], log2 of the weight scale
   kActivationScale = 4,  // [1], log2 of the activation scale
+  // [channels], of batch normalization (batch_norm.h). They move in fp32 phases only.
+  kGamma = 5,
+  kBeta = 6,
+  kRunningMean = 7,
+  kRunningVariance = 8,  // >= 0
 };
 
 struct ParamTensor {
-  std::string name;  // "conv1.weight", "conv1.bias", "conv1.weight_scale", "conv1.activation_scale"
+  std::string name;  // "conv1.weight", "conv1.bias", "conv1.gamma", "conv1.weight_scale"...
   ParamKind kind = ParamKind::kWeight;
   std::size_t offset = 0;  // in the flat vector
   std::size_t size = 0;
@@ -34,6 +39,15 @@ inline bool is_scale(const ParamTensor& p) {
   return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
 }
 
+inline bool is_batch_norm(const ParamTensor& p) {
+  return p.kind >= ParamKind::kGamma && p.kind <= ParamKind::kRunningVariance;
+}
+
+// Running statistics are not trained: nothing but their mean over clients moves them.
+inline bool is_statistic(const ParamTensor& p) {
+  return p.kind == ParamKind::kRunningMean || p.kind == ParamKind::kRunningVariance;
+}
+
 inline constexpr int kNone = -1;
 
 // One operation on values; a value is the output of a step, value 0 the network's input.
@@ -43,12 +57,15 @@ struct Step {
   std::vector<int> inputs = {};  // values
   int output = 0;                // value; steps[i].output == i + 1
   bool relu = false;             // fused: the output is clamped below at real 0
+  bool batch_norm = false;       // fused, before the ReLU; of steps with weights
   Shape in = {};                 // of inputs[0]
   Shape out = {};
   int kernel_h = 1, kernel_w = 1, stride = 1, padding_h = 0, padding_w = 0;
-  int weight = kNone, bias = kNone;  // indices into Graph::params
-  int weight_scale = kNone;          // "
-  int activation_scale = kNone;      // "; kNone: the output shares its input's quantizer
+  int weight = kNone, bias = kNone;                    // indices into Graph::params
+  int gamma = kNone, beta = kNone;                     // "; with batch_norm
+  int running_mean = kNone, running_variance = kNone;  // "
+  int weight_scale = kNone;                            // "
+  int activation_scale = kNone;  // "; kNone: the output shares its input's quantizer
   int weight_bits = kFloatBits;
   int activation_bits = kFloatBits;
   std::uint64_t macs = 0;  // per sample

@@ -1,5 +1,6 @@
 #include "common/nn/model_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
@@ -7,7 +8,7 @@
 namespace fedqat {
 namespace {
 
-constexpr std::array<std::pair<Op, std::string_view>, 9> kOps = {{
+constexpr std::array<std::pair<Op, std::string_view>, 10> kOps = {{
     {Op::kInput, "input"},
     {Op::kDense, "dense"},
     {Op::kConv2d, "conv2d"},
@@ -17,6 +18,7 @@ constexpr std::array<std::pair<Op, std::string_view>, 9> kOps = {{
     {Op::kFlatten, "flatten"},
     {Op::kAdd, "add"},
     {Op::kDepthwiseConv2d, "depthwise_conv2d"},
+    {Op::kBatchNorm, "batch_norm"},
 }};
 
 constexpr int kMaxExtent = 1 << 14;             // of a side, of channels, of a kernel
@@ -49,6 +51,26 @@ Result<Shape> windowed(const NodeSpec& n, const Shape& x, int channels) {
   return Shape{h / n.stride + 1, w / n.stride + 1, channels};
 }
 
+// Batch normalization is folded into the layer before it, so that one has to have weights, and its
+// values as they are must not be wanted elsewhere.
+Result<void> check_batch_norm(const ModelSpec& spec, const NodeSpec& n) {
+  const NodeSpec& before = spec.nodes[static_cast<std::size_t>(n.inputs[0])];
+  if (before.op != Op::kDense && before.op != Op::kConv2d && before.op != Op::kDepthwiseConv2d) {
+    return node_error(n, "batch_norm must read a dense, conv2d or depthwise_conv2d layer, '" +
+                             before.name + "' is " + std::string(op_name(before.op)) +
+                             "; put it directly behind one");
+  }
+  for (const NodeSpec& other : spec.nodes) {
+    const auto reads = std::count(other.inputs.begin(), other.inputs.end(), n.inputs[0]);
+    if (reads > (&other == &n ? 1 : 0)) {
+      return node_error(n, "'" + other.name + "' reads '" + before.name +
+                               "' too, which is not kept before batch_norm; let it read '" +
+                               n.name + "'");
+    }
+  }
+  return {};
+}
+
 Result<Shape> output_shape(const NodeSpec& n, const std::vector<Shape>& shapes) {
   const auto in = [&](std::size_t i) { return shapes[static_cast<std::size_t>(n.inputs[i])]; };
   switch (n.op) {
@@ -73,6 +95,7 @@ Result<Shape> output_shape(const NodeSpec& n, const std::vector<Shape>& shapes) 
       }
       return windowed(n, in(0), in(0).c);
     case Op::kRelu:
+    case Op::kBatchNorm:
       return in(0);
     case Op::kFlatten:
       return Shape{1, 1, static_cast<int>(in(0).size())};
@@ -130,6 +153,9 @@ Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec) {
       if (input < 0 || static_cast<std::size_t>(input) >= i) {
         return node_error(n, "its input must be an earlier layer");
       }
+    }
+    if (n.op == Op::kBatchNorm) {
+      if (auto ok = check_batch_norm(spec, n); !ok) return ok.error();
     }
     auto shape = output_shape(n, shapes);
     if (!shape) return shape.error();

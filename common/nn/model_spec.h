@@ -22,6 +22,7 @@ enum class Op : std::uint8_t {
   kFlatten = 7,
   kAdd = 8,
   kDepthwiseConv2d = 9,  // each channel with a kernel of its own; as many channels out as in
+  kBatchNorm = 10,       // behind a convolution or dense layer that nothing else reads
 };
 
 std::string_view op_name(Op op);             // "conv2d", as in configs
@@ -51,7 +52,7 @@ struct ModelSpec {
 Result<std::vector<Shape>> infer_shapes(const ModelSpec& spec);
 
 // A network by name: "softmax", "mlp-64" (or other widths), "digits-cnn", "lenet5", "cnn",
-// "femnist-cnn", "cifar-cnn", "resnet8". kInvalid lists the names.
+// "femnist-cnn", "cifar-cnn", "resnet8", "ds-cnn". kInvalid lists the names.
 Result<ModelSpec> model_from_zoo(std::string_view name, const Shape& input, int classes);
 
 }  // namespace fedqat

@@ -1,5 +1,6 @@
 #include "common/nn/model_state.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace fedqat {
@@ -10,6 +11,9 @@ ModelState init_model(const Graph& graph, std::uint64_t seed) {
   state.zero_points.assign(graph.steps.size(), 0);
   std::uint32_t stream = 0;
   for (const ParamTensor& p : graph.params) {
+    if (p.kind == ParamKind::kGamma || p.kind == ParamKind::kRunningVariance) {
+      std::fill_n(state.params.begin() + static_cast<std::ptrdiff_t>(p.offset), p.size, 1.0F);
+    }
     if (p.kind != ParamKind::kWeight) continue;
     Rng rng({.seed = seed, .client = stream++, .purpose = Purpose::kInit});
     const double fan_in = static_cast<double>(p.size) / static_cast<double>(p.channels);

@@ -16,7 +16,8 @@ struct ModelState {
   std::vector<std::int32_t> zero_points;  // [steps]; 0 where a step has no quantizer of its own
 };
 
-// He initialisation [He15] of weights, zero biases, log2 scales 0. Depends on `seed` alone.
+// He initialisation [He15] of weights, zero biases, log2 scales 0, batch
+// normalization with gamma 1, variance 1 and zeros. Depends on `seed` alone.
 ModelState init_model(const Graph& graph, std::uint64_t seed);
 
 }  // namespace fedqat

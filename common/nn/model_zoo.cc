@@ -18,16 +18,35 @@ class Builder {
   int dense(std::string name, int units) {
     return add({.name = std::move(name), .op = Op::kDense, .inputs = {last()}, .units = units});
   }
-  int conv(std::string name, int units, int kernel, int padding, int stride = 1) {
+  struct Sides {
+    int kh, kw, stride, padding_h, padding_w;
+  };
+  int conv(std::string name, int units, const Sides& sides) {
     return add({.name = std::move(name),
                 .op = Op::kConv2d,
                 .inputs = {last()},
                 .units = units,
+                .kernel_h = sides.kh,
+                .kernel_w = sides.kw,
+                .stride = sides.stride,
+                .padding_h = sides.padding_h,
+                .padding_w = sides.padding_w});
+  }
+  int conv(std::string name, int units, int kernel, int padding, int stride = 1) {
+    return conv(std::move(name), units, {kernel, kernel, stride, padding, padding});
+  }
+  // As many rows and columns out as in; `kernel` is odd.
+  int depthwise(std::string name, int kernel) {
+    return add({.name = std::move(name),
+                .op = Op::kDepthwiseConv2d,
+                .inputs = {last()},
                 .kernel_h = kernel,
                 .kernel_w = kernel,
-                .stride = stride,
-                .padding_h = padding,
-                .padding_w = padding});
+                .padding_h = kernel / 2,
+                .padding_w = kernel / 2});
+  }
+  int batch_norm(std::string name) {
+    return add({.name = std::move(name), .op = Op::kBatchNorm, .inputs = {last()}});
   }
   int relu() { return add({.name = numbered("relu"), .op = Op::kRelu, .inputs = {last()}}); }
   int max_pool(int kernel) {
@@ -125,6 +144,23 @@ void resnet8(Builder& b, const Shape& input, int classes) {
   b.dense("fc", classes);
 }
 
+// DS-CNN for keyword spotting on 49 x 10 features [Zhang17], pooled over whatever is left.
+void ds_cnn(Builder& b, const Shape& input, int classes) {
+  const auto norm_relu = [&](const std::string& name) { b.batch_norm(name + "_norm"), b.relu(); };
+  b.conv("conv", 64, {.kh = 10, .kw = 4, .stride = 2, .padding_h = 5, .padding_w = 1});
+  norm_relu("conv");
+  for (int i = 1; i <= 4; ++i) {
+    const std::string depthwise = std::string("depthwise").append(std::to_string(i));
+    const std::string pointwise = std::string("pointwise").append(std::to_string(i));
+    b.depthwise(depthwise, 3);
+    norm_relu(depthwise);
+    b.conv(pointwise, 64, 1, 0);
+    norm_relu(pointwise);
+  }
+  b.global_average(input.h / 2 + 1, input.w / 2);
+  b.dense("fc", classes);
+}
+
 }  // namespace
 
 Result<ModelSpec> model_from_zoo(std::string_view name, const Shape& input, int classes) {
@@ -147,14 +183,17 @@ Result<ModelSpec> model_from_zoo(std::string_view name, const Shape& input, int 
     two_convs(b, 32, 64, 5, 512, classes);
   } else if (name == "resnet8") {
     resnet8(b, input, classes);
+  } else if (name == "ds-cnn") {
+    ds_cnn(b, input, classes);
   } else {
     known = false;
   }
   if (!known) {
-    return Error{Errc::kInvalid, "no model '" + spec.name +
-                                     "'; known: softmax, mlp-<units>[-<units>...], digits-cnn, "
-                                     "lenet5, cnn, femnist-cnn, cifar-cnn, resnet8; or describe "
-                                     "your own with [[model.layers]]"};
+    return Error{Errc::kInvalid,
+                 "no model '" + spec.name +
+                     "'; known: softmax, mlp-<units>[-<units>...], digits-cnn, "
+                     "lenet5, cnn, femnist-cnn, cifar-cnn, resnet8, ds-cnn; or describe "
+                     "your own with [[model.layers]]"};
   }
   auto shapes = infer_shapes(spec);
   if (!shapes)

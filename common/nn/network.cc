@@ -22,8 +22,9 @@ struct Network::Impl {
   Buffer<float> scratch{kernels::kSgemmScratch};
   Buffer<float> logits;
   bool integers = false;
+  bool training = false;
 
-  Pass pass(int n) { return {values, params, grads, n, integers, scratch.data()}; }
+  Pass pass(int n) { return {values, params, grads, n, integers, scratch.data(), training}; }
 
   // Scales follow params, which the optimizer moves between batches.
   void refresh() {
@@ -114,6 +115,7 @@ std::span<const float> Network::grads() const { return impl_->grads; }
 
 BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n) {
   Impl& m = *impl_;
+  m.training = true;
   m.refresh();
   m.forward(codes, n);
   for (Value& v : m.values) {
@@ -127,6 +129,7 @@ BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* l
       softmax_cross_entropy(m.batch_logits(n), labels, n, y.grad.span().first(outputs));
   const Pass p = m.pass(n);
   for (auto layer = m.layers.rbegin(); layer != m.layers.rend(); ++layer) (*layer)->backward(p);
+  m.training = false;
   return stats;
 }
 

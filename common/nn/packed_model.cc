@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
 #include "common/kernels/elementwise/elementwise.h"
+#include "common/nn/batch_norm.h"
 #include "common/nn/integer_ops.h"
 
 namespace fedqat {
@@ -80,10 +81,13 @@ Result<void> check_linear(const Step& step, const PackedStep& p, std::size_t wei
 
 }  // namespace
 
-PackedModel pack_model(const Graph& graph, const ModelState& state, const InputGrid& input) {
-  FEDQAT_CHECK(state.params.size() == graph.param_count);
-  FEDQAT_CHECK(state.quantized != graph.quant.is_float());
-  PackedModel model{.spec = graph.spec, .quant = graph.quant, .input = input, .steps = {}};
+PackedModel pack_model(const Graph& graph, const ModelState& trained, const InputGrid& input) {
+  FEDQAT_CHECK(trained.params.size() == graph.param_count);
+  FEDQAT_CHECK(trained.quantized != graph.quant.is_float());
+  ModelState state = trained;
+  if (!state.quantized) fold_batch_norm(graph, state.params);
+  PackedModel model{
+      .spec = without_batch_norm(graph.spec), .quant = graph.quant, .input = input, .steps = {}};
   std::vector<float> scales = {input.scale};  // of values
   for (std::size_t i = 0; i < graph.steps.size(); ++i) {
     const Step& s = graph.steps[i];
@@ -116,6 +120,13 @@ Result<void> validate(const PackedModel& model) {
     return Error{Errc::kInvalid, "the model has " + std::to_string(model.steps.size()) +
                                      " packed layers, its graph " +
                                      std::to_string(graph->steps.size())};
+  }
+  for (const NodeSpec& node : model.spec.nodes) {
+    if (node.op == Op::kBatchNorm) {
+      return Error{Errc::kInvalid, "layer '" + node.name +
+                                       "': a deployed model has no batch_norm; export it again, "
+                                       "which folds it into the layer before"};
+    }
   }
   if (!usable(model.input.scale) || model.input.zero < 0 || model.input.zero > 255) {
     return Error{Errc::kInvalid, "the input's scale or zero point is out of range"};

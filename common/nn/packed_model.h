@@ -27,12 +27,13 @@ struct PackedStep {
 };
 
 struct PackedModel {
-  ModelSpec spec;
+  ModelSpec spec;   // without batch_norm
   QuantSpec quant;  // is_float() for fp32 models
   InputGrid input;
   std::vector<PackedStep> steps;  // parallel to build_graph(spec, quant)->steps
 };
 
+// Batch normalization is folded: here, or where the state was quantized.
 // kChecks: params fit the graph; a quantized graph needs a quantized state.
 PackedModel pack_model(const Graph& graph, const ModelState& state, const InputGrid& input);
 

@@ -55,6 +55,12 @@ Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
   if (!params) return at("broadcast.params", params.error());
   state.params = std::move(*params);
   for (const ParamTensor& tensor : graph.params) {
+    if (tensor.kind == ParamKind::kRunningVariance) {
+      for (std::size_t i = 0; i < tensor.size; ++i) {
+        if (state.params[tensor.offset + i] >= 0) continue;
+        return bad_field("broadcast.params", "has a variance below 0: " + tensor.name);
+      }
+    }
     if (!is_scale(tensor)) continue;
     for (std::size_t i = 0; i < tensor.size; ++i) {
       if (std::abs(state.params[tensor.offset + i]) > kMaxLog2Scale) {

@@ -79,10 +79,11 @@ struct LayerKeys {
   int inputs;
 };
 constexpr LayerKeys kLayerKeys[] = {
-    {"dense", true, false, false, false, 1},   {"conv2d", true, true, true, true, 1},
-    {"max_pool", false, true, true, false, 1}, {"avg_pool", false, true, true, false, 1},
-    {"relu", false, false, false, false, 1},   {"flatten", false, false, false, false, 1},
-    {"add", false, false, false, false, 2},    {"depthwise_conv2d", false, true, true, true, 1},
+    {"dense", true, false, false, false, 1},       {"conv2d", true, true, true, true, 1},
+    {"max_pool", false, true, true, false, 1},     {"avg_pool", false, true, true, false, 1},
+    {"relu", false, false, false, false, 1},       {"flatten", false, false, false, false, 1},
+    {"add", false, false, false, false, 2},        {"depthwise_conv2d", false, true, true, true, 1},
+    {"batch_norm", false, false, false, false, 1},
 };
 
 std::string layer_fault(const LayerConfig& layer) {

@@ -20,7 +20,7 @@ Error out_of_range(const std::string& field, std::uint64_t value) {
 
 bool known_op(std::uint32_t op) {
   return op >= static_cast<std::uint32_t>(Op::kInput) &&
-         op <= static_cast<std::uint32_t>(Op::kDepthwiseConv2d);
+         op <= static_cast<std::uint32_t>(Op::kBatchNorm);
 }
 
 bool bits_ok(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == kFloatBits; }

@@ -20,7 +20,7 @@ struct Model {
 constexpr Model kModels[] = {
     {"mlp-256-128", {28, 28, 1}, 10}, {"lenet5", {28, 28, 1}, 10},    {"cnn", {28, 28, 1}, 10},
     {"femnist-cnn", {28, 28, 1}, 10}, {"cifar-cnn", {32, 32, 3}, 10}, {"digits-cnn", {8, 8, 1}, 10},
-    {"resnet8", {32, 32, 3}, 10},
+    {"resnet8", {32, 32, 3}, 10},     {"ds-cnn", {49, 10, 1}, 12},
 };
 
 constexpr int kBatch = 32;

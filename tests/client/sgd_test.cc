@@ -83,3 +83,25 @@ TEST_CASE("sgd: every round starts with momentum zero") {
   sgd.step(t, g, again);
   REQUIRE(once == again);
 }
+
+TEST_CASE("sgd: gamma and beta learn like biases, statistics go a tenth of the way") {
+  const Graph graph = *build_graph(batch_norm_model({8, 8, 1}, 3), {8, 8, 8});
+  Sgd sgd(graph);
+  const LocalTraining t{1, 1, 0.5F, 0.5F, 0.25F, 2, 0, 0};
+  std::vector<float> w(graph.param_count, 1.0F);
+  const std::vector<float> g(graph.param_count, 0.25F);
+  sgd.start(w);
+  sgd.step(t, g, w);
+  sgd.step(t, g, w);
+  for (const ParamTensor& p : graph.params) {
+    if (!is_batch_norm(p)) continue;
+    CAPTURE(p.name);
+    float want = 1, v = 0;
+    for (int i = 0; i < 2; ++i) {
+      v = 0.5F * v + (0.25F + (0 * want + 2 * (want - 1)));
+      want -= is_statistic(p) ? 0.1F * 0.25F : 0.5F * v;
+    }
+    CHECK(w[p.offset] == want);
+    CHECK((sgd.velocity()[p.offset] == 0) == is_statistic(p));
+  }
+}

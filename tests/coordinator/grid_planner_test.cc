@@ -12,6 +12,8 @@ namespace {
 
 Graph some_graph() { return *build_graph(every_layer_model({8, 8, 1}, 3), {8, 8, 8}); }
 
+constexpr Moving kAll{.scales = true, .batch_norm = true};
+
 std::vector<float> with_max_abs(const Graph& graph, float v) {
   return std::vector<float>(graph.params.size(), v);
 }
@@ -21,9 +23,9 @@ std::vector<float> with_max_abs(const Graph& graph, float v) {
 TEST_CASE("grid_planner: fp32 first, then the range that clients saw") {
   const Graph graph = some_graph();
   GridPlanner planner(graph, 4);
-  const auto first = planner.grid(false);
+  const auto first = planner.grid({});
   planner.learn(with_max_abs(graph, 0.8F));
-  const auto second = planner.grid(true);
+  const auto second = planner.grid(kAll);
   for (std::size_t t = 0; t < graph.params.size(); ++t) {
     CAPTURE(graph.params[t].name);
     const ParamKind kind = graph.params[t].kind;
@@ -40,9 +42,9 @@ TEST_CASE("grid_planner: a tensor that stood still keeps a positive step") {
   const Graph graph = some_graph();
   GridPlanner planner(graph, 8);
   planner.learn(with_max_abs(graph, 0));
-  REQUIRE(check_grid(planner.grid(true)));
+  REQUIRE(check_grid(planner.grid(kAll)));
   planner.learn(with_max_abs(graph, 1e30F));
-  for (const TensorGrid& g : planner.grid(true)) {
+  for (const TensorGrid& g : planner.grid(kAll)) {
     REQUIRE(g.step * static_cast<float>(max_code(g.bits)) <= kFixedLimit * 1.0001F);
   }
 }
@@ -61,5 +63,22 @@ TEST_CASE("grid_planner: 32 bits send everything as fp32") {
   const Graph graph = some_graph();
   GridPlanner planner(graph, 32);
   planner.learn(with_max_abs(graph, 1));
-  for (const TensorGrid& g : planner.grid(true)) REQUIRE(g.bits == kFloatUpdateBits);
+  for (const TensorGrid& g : planner.grid(kAll)) REQUIRE(g.bits == kFloatUpdateBits);
+}
+
+TEST_CASE("grid_planner: batch normalization is sent at 16 bits, in fp32 phases only") {
+  const Graph graph = *build_graph(batch_norm_model({8, 8, 1}, 3), {8, 8, 8});
+  GridPlanner planner(graph, 4);
+  planner.learn(with_max_abs(graph, 0.8F));
+  const auto floats = planner.grid({.scales = false, .batch_norm = true});
+  const auto integers = planner.grid({.scales = true, .batch_norm = false});
+  int seen = 0;
+  for (std::size_t t = 0; t < graph.params.size(); ++t) {
+    if (!is_batch_norm(graph.params[t])) continue;
+    ++seen;
+    CAPTURE(graph.params[t].name);
+    CHECK(floats[t].bits == 16);
+    CHECK(integers[t].bits == kNotSentBits);
+  }
+  CHECK(seen == 4 * 4);
 }

@@ -56,3 +56,19 @@ TEST_CASE("strategy: scales are averaged plainly and move a quarter of an octave
     if (p.kind == ParamKind::kWeight) REQUIRE(params[p.offset] > 0);
   }
 }
+
+TEST_CASE("strategy: running statistics move by the plain mean, a variance not below zero") {
+  const auto graph = build_graph(batch_norm_model({8, 8, 1}, 3), {8, 8, 8});
+  const char* name = GENERATE("fedavg", "fedavgm", "fedadam");
+  auto strategy = make_strategy(server(name, 0.5), graph->param_count);
+  std::vector<float> params(graph->param_count, 0.25F), mean(graph->param_count, -0.125F);
+  for (int round = 0; round < 3; ++round) apply_mean(*graph, **strategy, mean, params);
+  for (const ParamTensor& p : graph->params) {
+    CAPTURE(name, p.name);
+    if (p.kind == ParamKind::kRunningMean) CHECK(params[p.offset] == -0.125F);
+    if (p.kind == ParamKind::kRunningVariance) CHECK(params[p.offset] == 0);
+    for (const auto state : (*strategy)->state()) {
+      CHECK((state[p.offset] == 0) == (is_statistic(p) || is_scale(p)));
+    }
+  }
+}

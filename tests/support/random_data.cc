@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/base/exact_math.h"
+#include "common/nn/batch_norm.h"
 #include "common/nn/network.h"
 #include "common/quant/range_fit.h"
 
@@ -98,6 +99,40 @@ ModelSpec every_layer_model(const Shape& input, int classes) {
   return m;
 }
 
+ModelSpec batch_norm_model(const Shape& input, int classes) {
+  ModelSpec m{.name = "batch-norm", .input = input, .classes = classes, .nodes = {}};
+  m.nodes.push_back({.name = "input", .op = Op::kInput, .inputs = {}});
+  const auto add = [&](NodeSpec n) {
+    n.inputs = {static_cast<int>(m.nodes.size()) - 1};
+    m.nodes.push_back(std::move(n));
+  };
+  add({.name = "conv",
+       .op = Op::kConv2d,
+       .inputs = {},
+       .units = 6,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .stride = 2});
+  add({.name = "conv_norm", .op = Op::kBatchNorm, .inputs = {}});
+  add({.name = "conv_relu", .op = Op::kRelu, .inputs = {}});
+  add({.name = "depth",
+       .op = Op::kDepthwiseConv2d,
+       .inputs = {},
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .padding_h = 1,
+       .padding_w = 1});
+  add({.name = "depth_norm", .op = Op::kBatchNorm, .inputs = {}});
+  add({.name = "point", .op = Op::kConv2d, .inputs = {}, .units = 8, .kernel_h = 1, .kernel_w = 1});
+  add({.name = "point_norm", .op = Op::kBatchNorm, .inputs = {}});
+  add({.name = "point_relu", .op = Op::kRelu, .inputs = {}});
+  add({.name = "hidden", .op = Op::kDense, .inputs = {}, .units = 9});
+  add({.name = "hidden_norm", .op = Op::kBatchNorm, .inputs = {}});
+  add({.name = "hidden_relu", .op = Op::kRelu, .inputs = {}});
+  add({.name = "out", .op = Op::kDense, .inputs = {}, .units = classes});
+  return m;
+}
+
 ModelState calibrated(const Graph& graph, ModelState state, const Dataset& data) {
   Network network(graph, data.grid, 32);
   state.quantized = false;
@@ -107,6 +142,7 @@ ModelState calibrated(const Graph& graph, ModelState state, const Dataset& data)
     network.observe_batch(data.sample(i).data(),
                           static_cast<int>(std::min<std::size_t>(32, data.size() - i)), histograms);
   }
+  fold_batch_norm(graph, state.params);
   for (std::size_t i = 0; i < graph.steps.size(); ++i) {
     const Step& s = graph.steps[i];
     if (s.activation_scale != kNone) {

@@ -21,6 +21,8 @@ Dataset blob_dataset(const Shape& shape, int classes, std::size_t n, std::uint64
 
 // A graph with every kind of step: conv2d, pools, fused and lone ReLU, add, flatten, dense.
 ModelSpec every_layer_model(const Shape& input, int classes);
+// Batch normalization behind conv2d, depthwise_conv2d and dense, with and without ReLU.
+ModelSpec batch_norm_model(const Shape& input, int classes);
 
 // A quantized state whose scales fit the values that `data` causes: what the coordinator does after
 // the warm-up, in one place for tests.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/check.h"
+#include "common/nn/layers/batch_norm_layer.h"
 #include "common/nn/layers/depthwise.h"
 #include "common/nn/layers/join_layers.h"
 #include "common/nn/layers/linear.h"
@@ -11,6 +12,12 @@
 namespace fedqat {
 
 std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch) {
+  if (step.batch_norm) {
+    Step sums = step;
+    sums.batch_norm = sums.relu = false;  // in fp32; integers have the ReLU in the output's grid
+    return std::make_unique<BatchNormLayer>(graph, step, max_batch,
+                                            make_layer(graph, sums, max_batch));
+  }
   switch (step.op) {
     case Op::kDense:
     case Op::kConv2d:
@@ -27,6 +34,7 @@ std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_
       return std::make_unique<ReluLayer>(step);
     case Op::kInput:
     case Op::kFlatten:
+    case Op::kBatchNorm:
       break;  // build_graph() makes no step of these
   }
   check_failed("a layer for this operation", __FILE__, __LINE__);

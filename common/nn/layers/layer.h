@@ -33,6 +33,7 @@ struct Pass {
   int n = 0;                      // samples in this batch
   bool integers = false;
   float* scratch = nullptr;  // kSgemmScratch floats
+  bool training = false;     // a backward pass follows
 };
 
 class Layer {

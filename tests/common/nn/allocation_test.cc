@@ -34,7 +34,9 @@ using namespace fedqat;
 
 TEST_CASE("network: no step after the first allocates, in fp32 and in integers") {
   const Shape image{9, 8, 3};
-  const auto graph = build_graph(every_layer_model(image, 6), {});
+  const bool normalized = GENERATE(false, true);
+  const auto graph =
+      build_graph(normalized ? batch_norm_model(image, 6) : every_layer_model(image, 6), {});
   const Dataset data = random_dataset(image, 6, 32, 5);
   ModelState state = init_model(*graph, 3);
   Network net(*graph, data.grid, 32);

@@ -25,6 +25,8 @@ std::vector<Case> cases() {
     const QuantSpec q{.weight_bits = w, .activation_bits = a, .edge_bits = edge};
     all.push_back({every_layer_model(image, 6), q});
   }
+  all.push_back({batch_norm_model(image, 6), {}});
+  all.push_back({*model_from_zoo("ds-cnn", {49, 10, 1}, 12), {4, 8, 8}});
   for (const char* name : {"softmax", "mlp-32-16", "digits-cnn", "resnet8"}) {
     all.push_back({*model_from_zoo(name, {12, 12, 1}, 10), {}});
   }

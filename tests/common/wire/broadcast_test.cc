@@ -56,3 +56,15 @@ TEST_CASE("broadcast: another network's model, wild scales and any bytes are ref
   }
   REQUIRE_FALSE(decode_broadcast(graph, encode_broadcast(graph, state, 8)));
 }
+
+TEST_CASE("broadcast: a variance below zero is refused with its tensor's name") {
+  const Graph graph = *build_graph(batch_norm_model({8, 8, 1}, 3), {4, 4, 8});
+  ModelState state = init_model(graph, 1);
+  REQUIRE(decode_broadcast(graph, encode_broadcast(graph, state, 8)));
+  for (const ParamTensor& p : graph.params) {
+    if (p.kind == ParamKind::kRunningVariance) state.params[p.offset] = -1e-6F;
+  }
+  const auto refused = decode_broadcast(graph, encode_broadcast(graph, state, 8));
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().what, Catch::Contains("conv.running_variance"));
+}
