@@ -35,9 +35,18 @@ void DepthwiseInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std:
   for (std::ptrdiff_t s = 0; s < n; ++s) {
     depthwise_.forward_codes(
         {window_, x + s * in, outside_.data(), packed_.data(), start_.data(), acc + s * out});
-    requantize_rows(elementwise_, acc + s * out, step_.out.h * step_.out.w, step_.out.c, wide_mult_,
-                    y_.code, y + s * out);
+    requantize(acc + s * out, y + s * out);
   }
+}
+
+// Joined rows first, so that few channels fill vectors too, then what is left over.
+void DepthwiseInt::requantize(const std::int32_t* acc, std::uint8_t* y) const {
+  const auto width = static_cast<std::ptrdiff_t>(wide_mult_.size());
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  const std::ptrdiff_t done = out / width * width;
+  elementwise_.requantize(acc, out / width, static_cast<int>(width), wide_mult_.data(), y_.code, y);
+  elementwise_.requantize(acc + done, 1, static_cast<int>(out - done), wide_mult_.data(), y_.code,
+                          y + done);
 }
 
 }  // namespace fedqat

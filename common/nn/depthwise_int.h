@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/kernels/depthwise/depthwise.h"
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/integer_ops.h"
 #include "common/tensor/buffer.h"
 
@@ -27,6 +28,9 @@ class DepthwiseInt {
   const std::vector<float>& wide_mult() const { return wide_mult_; }
 
  private:
+  // One sample.
+  void requantize(const std::int32_t* acc, std::uint8_t* y) const;
+
   const Step step_;
   const kernels::Window window_;
   const kernels::DepthwiseKernel& depthwise_;

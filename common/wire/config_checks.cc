@@ -83,7 +83,7 @@ constexpr LayerKeys kLayerKeys[] = {
     {"max_pool", false, true, true, false, 1},     {"avg_pool", false, true, true, false, 1},
     {"relu", false, false, false, false, 1},       {"flatten", false, false, false, false, 1},
     {"add", false, false, false, false, 2},        {"depthwise_conv2d", false, true, true, true, 1},
-    {"batch_norm", false, false, false, false, 1},
+    {"batch_norm", false, false, false, false, 1}, {"conv1d", true, true, true, true, 1},
 };
 
 std::string layer_fault(const LayerConfig& layer) {
@@ -101,6 +101,9 @@ std::string layer_fault(const LayerConfig& layer) {
     }
     if (!keys.kernel && (layer.has_kernel() || sized)) return op + " has no kernel; remove it";
     if (!keys.stride && layer.has_stride()) return op + " has no key stride; remove it";
+    if (op == "conv1d" && (sized || layer.has_padding_h() || layer.has_padding_w())) {
+      return "conv1d has one side only; use kernel and padding, or op = \"conv2d\"";
+    }
     const bool padded = layer.has_padding() || layer.has_padding_h() || layer.has_padding_w();
     if (!keys.padding && padded) return op + " has no key padding; remove it";
     const int given = layer.inputs_size();

@@ -6,6 +6,8 @@
 namespace fedqat {
 namespace {
 
+constexpr std::string_view kConv1d = "conv1d";  // along the width; in configs only
+
 int as_int(std::uint32_t v) { return static_cast<int>(v); }
 
 void take_window(const wire::LayerConfig& layer, NodeSpec& node) {
@@ -17,6 +19,10 @@ void take_window(const wire::LayerConfig& layer, NodeSpec& node) {
   if (pool && !layer.has_stride()) node.stride = node.kernel_h;
   node.padding_h = as_int(layer.has_padding_h() ? layer.padding_h() : layer.padding());
   node.padding_w = as_int(layer.has_padding_w() ? layer.padding_w() : layer.padding());
+  if (layer.op() == kConv1d) {
+    node.kernel_h = 1;
+    node.padding_h = 0;
+  }
 }
 
 Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape& shape,
@@ -27,7 +33,7 @@ Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape
   std::unordered_map<std::string, int> index = {{"input", 0}};
   for (const wire::LayerConfig& layer : config.layers()) {
     const int position = static_cast<int>(spec.nodes.size());
-    const auto op = parse_op(layer.op());
+    const auto op = parse_op(layer.op() == kConv1d ? op_name(Op::kConv2d) : layer.op());
     if (!op) return at("model.layers[" + std::to_string(position - 1) + "].op", op.error());
     NodeSpec node;
     node.op = *op;

@@ -112,6 +112,9 @@ void make_models() {
   wire::NetworkProto network;
   to_proto(some_network(), network);
   put("network_spec", "every_layer", serialize(network));
+  wire::NetworkProto normalized;
+  to_proto({batch_norm_model({8, 8, 1}, 3), {4, 4, 8}, {0.01F, 3}}, normalized);
+  put("network_spec", "batch_norm", serialize(normalized));
 }
 
 void make_configs() {

@@ -125,3 +125,33 @@ TEST_CASE("model_config: padding of an older file is that of all four sides") {
   REQUIRE(back);
   CHECK(back->model.nodes[1].padding_w == 1);
 }
+
+TEST_CASE("model_config: conv1d is a conv2d along the width") {
+  const auto network = network_of(R"(
+[[model.layers]]
+op = "conv1d"
+units = 4
+kernel = 3
+padding = 1
+[[model.layers]]
+op = "batch_norm"
+[[model.layers]]
+op = "dense"
+units = 10
+)");
+  REQUIRE(network);
+  const NodeSpec& conv = network->model.nodes[1];
+  CHECK(conv.op == Op::kConv2d);
+  CHECK(conv.kernel_h == 1);
+  CHECK(conv.kernel_w == 3);
+  CHECK(conv.padding_h == 0);
+  CHECK(conv.padding_w == 1);
+  const auto graph = build_graph(network->model, network->quant);
+  REQUIRE(graph);
+  CHECK(graph->steps[0].batch_norm);
+
+  const auto both = parse_config(
+      "[[model.layers]]\nop = \"conv1d\"\nunits = 4\nkernel = 3\nkernel_h = 2", "c", {});
+  REQUIRE_FALSE(both);
+  CHECK_THAT(both.error().what, Catch::Contains("one side only"));
+}
