@@ -90,7 +90,7 @@ void Engine::Impl::run_step(std::size_t i, int n) {
   switch (s.op) {
     case Op::kDense:
     case Op::kConv2d:
-      return linear[i]->forward(x, n, acc.data(), y);
+      return linear[i]->forward(x, n, y);
     case Op::kMaxPool:
       for (std::size_t k = 0; k < samples; ++k) {
         kernels::max_pool(window_of(s), x + k * in, y + k * out, which.data());

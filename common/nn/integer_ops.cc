@@ -40,7 +40,7 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide) 
 int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }
 
 LinearInt::LinearInt(const Step& step)
-    : step_(step), qgemm_(kernels::qgemm_kernel()), elementwise_(kernels::elementwise()) {
+    : step_(step), qgemm_(kernels::qgemm_kernel()) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
@@ -64,23 +64,27 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
   repeat_channels(mult_, wide_mult_);
 }
 
-void LinearInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
+void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc,
+                        std::int8_t* residual) {
   kernels::QgemmArgs g{};
   g.n = step_.out.c;
   g.k = fan_in_;
   g.a_zero = x_.code.zero;
   g.b_packed = packed_.data();
   g.bias = bias_.data();
-  g.ldacc = step_.out.c;
-  if (step_.op == Op::kDense) {
-    g.m = n;
-    g.a = x;
-    g.lda = fan_in_;
-    g.acc = acc;
+  g.mult = mult_.data();
+  g.grid = y_.code;
+  g.ldacc = g.ldy = g.ldresidual = step_.out.c;
+  const auto run = [&](const std::uint8_t* a, std::ptrdiff_t lda, int rows, std::ptrdiff_t at) {
+    g.m = rows;
+    g.a = a;
+    g.lda = lda;
+    g.y = y + at;
+    if (acc != nullptr) g.acc = acc + at;
+    if (residual != nullptr) g.residual = residual + at;
     qgemm_.run(g);
-    requantize_rows(elementwise_, acc, n, step_.out.c, wide_mult_, y_.code, y);
-    return;
-  }
+  };
+  if (step_.op == Op::kDense) return run(x, fan_in_, n, 0);
   const kernels::Window window = window_of(step_);
   const int rows = step_.out.h * step_.out.w;
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
@@ -91,25 +95,8 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::ui
       kernels::im2col(window, x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
                       patches_.data() + s * rows * patch_ld_, patch_ld_);
     }
-    g.m = samples * rows;
-    g.a = patches_.data();
-    g.lda = patch_ld_;
-    g.acc = acc + first * out;
-    qgemm_.run(g);
-    requantize_rows(elementwise_, g.acc, g.m, step_.out.c, wide_mult_, y_.code, y + first * out);
+    run(patches_.data(), patch_ld_, samples * rows, first * out);
   }
-}
-
-void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
-                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
-                     const kernels::OutputGrid& grid, std::uint8_t* y) {
-  const std::ptrdiff_t joined = joined_rows(channels);
-  const std::ptrdiff_t whole = rows / joined;
-  const auto width = static_cast<int>(wide.size());
-  k.requantize(acc, whole, width, wide.data(), grid, y);
-  const std::ptrdiff_t done = whole * width;
-  k.requantize(acc + done, 1, static_cast<int>((rows - whole * joined) * channels), wide.data(),
-               grid, y + done);
 }
 
 std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid) {

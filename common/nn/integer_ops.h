@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/im2col/im2col.h"
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/nn/graph.h"
@@ -46,8 +45,10 @@ class LinearInt {
   void set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias, const ValueGrid& x,
            const ValueGrid& y);
 
-  // x [n, in], acc [n, out], y [n, out].
-  void forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y);
+  // x [n, in]; y [n, out], and on request what backward passes need: acc [n, out] or
+  // residual [n, out] (kernels/qgemm/qgemm.h), else null.
+  void forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc = nullptr,
+               std::int8_t* residual = nullptr);
 
   // Of the last set(), repeated joined_rows(channels) times.
   const std::vector<float>& wide_mult() const { return wide_mult_; }
@@ -55,7 +56,6 @@ class LinearInt {
  private:
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
-  const kernels::ElementwiseKernels& elementwise_;
   int fan_in_ = 0;
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::byte> packed_;
@@ -64,11 +64,6 @@ class LinearInt {
   std::vector<float> mult_, wide_mult_;
   ValueGrid x_, y_;
 };
-
-// requantize() over a matrix [rows, channels]; `wide` is mult repeated joined_rows() times.
-void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
-                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
-                     const kernels::OutputGrid& grid, std::uint8_t* y);
 
 // Positions on the output grid before rounding, for steps that have no accumulator.
 inline float average_position(std::int32_t sum, float count, float x_scale, float y_scale) {

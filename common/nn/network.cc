@@ -5,9 +5,20 @@
 
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
+#include "common/base/rng.h"
 #include "common/nn/layers/layer.h"
 
 namespace fedqat {
+
+namespace {
+
+kernels::RandomKey random_key(const BatchKey& k) {
+  return philox4x32(
+      {k.batch, k.round, k.client, static_cast<std::uint32_t>(Purpose::kGradientRound)},
+      {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
+}
+
+}  // namespace
 
 struct Network::Impl {
   Impl(const Graph& g, const InputGrid& in, int batch) : graph(g), input(in), max_batch(batch) {}
@@ -22,8 +33,9 @@ struct Network::Impl {
   Buffer<float> scratch{kernels::kSgemmScratch};
   Buffer<float> logits;
   bool integers = false;
+  kernels::RandomKey random{};
 
-  Pass pass(int n) { return {values, params, grads, n, integers, scratch.data()}; }
+  Pass pass(int n) { return {values, params, grads, n, integers, scratch.data(), random}; }
 
   // Scales follow params, which the optimizer moves between batches.
   void refresh() {
@@ -71,7 +83,7 @@ struct Network::Impl {
   }
 };
 
-Network::Network(const Graph& graph, const InputGrid& input, int max_batch)
+Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Backward backward)
     : impl_(std::make_unique<Impl>(graph, input, max_batch)) {
   FEDQAT_CHECK(max_batch >= 1);
   const auto make_value = [&](const Shape& shape) {
@@ -88,7 +100,7 @@ Network::Network(const Graph& graph, const InputGrid& input, int max_batch)
   impl_->values[0].wants_grad = false;
   for (const Step& s : graph.steps) {
     impl_->values.push_back(make_value(s.out));
-    impl_->layers.push_back(make_layer(graph, s, max_batch));
+    impl_->layers.push_back(make_layer(graph, s, max_batch, backward));
   }
   impl_->params.resize(graph.param_count);
   impl_->grads.resize(graph.param_count);
@@ -112,8 +124,10 @@ void Network::load(const ModelState& state) {
 std::span<float> Network::params() { return impl_->params; }
 std::span<const float> Network::grads() const { return impl_->grads; }
 
-BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n) {
+BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                                const BatchKey& key) {
   Impl& m = *impl_;
+  m.random = random_key(key);
   m.refresh();
   m.forward(codes, n);
   for (Value& v : m.values) {

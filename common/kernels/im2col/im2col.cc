@@ -16,30 +16,58 @@ inline void copy_over(T* to, const T* from, std::ptrdiff_t n) {
   for (std::ptrdiff_t i = 0; i < bytes; i += 16) std::memcpy(out + i, in + i, 16);
 }
 
+// One window, oy and ox its place in the output.
 template <class T>
-void unfold(const Window& g, const T* x, T outside, T* patches, std::ptrdiff_t ld) {
+inline void unfold_window(const Window& g, const T* x, T outside, int oy, int ox, T* to) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
+  const int x0 = ox * g.stride - g.padding;
+  const int left = std::clamp(-x0, 0, g.kw);               // columns before the image
+  const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);  // and behind it
+  for (int ky = 0; ky < g.kh; ++ky, to += segment) {
+    const int y = oy * g.stride + ky - g.padding;
+    if (y < 0 || y >= g.h || left + right >= g.kw) {
+      std::fill_n(to, segment, outside);
+      continue;
+    }
+    const T* from = x + y * row + std::ptrdiff_t{x0 + left} * g.c;
+    if (left + right == 0) {
+      copy_over(to, from, segment);
+      continue;
+    }
+    std::fill_n(to, left * g.c, outside);
+    copy_over(to + left * g.c, from, std::ptrdiff_t{g.kw - left - right} * g.c);
+    std::fill_n(to + (g.kw - right) * g.c, right * g.c, outside);
+  }
+}
+
+template <class T>
+void unfold(const Window& g, const T* x, T outside, T* patches, std::ptrdiff_t ld) {
   for (int oy = 0; oy < g.out_h(); ++oy) {
     for (int ox = 0; ox < g.out_w(); ++ox, patches += ld) {
+      unfold_window(g, x, outside, oy, ox, patches);
+    }
+  }
+}
+
+template <class T>
+void fold(const Window& g, const T* __restrict dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+          T* __restrict dx) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int segment = g.kw * g.c;
+  for (int oy = oy0; oy < oy1; ++oy) {
+    for (int ox = 0; ox < g.out_w(); ++ox, dpatches += ld) {
       const int x0 = ox * g.stride - g.padding;
-      const int left = std::clamp(-x0, 0, g.kw);               // columns before the image
-      const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);  // and behind it
-      T* to = patches;
-      for (int ky = 0; ky < g.kh; ++ky, to += segment) {
+      const int left = std::clamp(-x0, 0, g.kw);
+      const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);
+      if (left + right >= g.kw) continue;
+      const int first = left * g.c, last = (g.kw - right) * g.c;
+      for (int ky = 0; ky < g.kh; ++ky) {
         const int y = oy * g.stride + ky - g.padding;
-        if (y < 0 || y >= g.h || left + right >= g.kw) {
-          std::fill_n(to, segment, outside);
-          continue;
-        }
-        const T* from = x + y * row + std::ptrdiff_t{x0 + left} * g.c;
-        if (left + right == 0) {
-          copy_over(to, from, segment);
-          continue;
-        }
-        std::fill_n(to, left * g.c, outside);
-        copy_over(to + left * g.c, from, std::ptrdiff_t{g.kw - left - right} * g.c);
-        std::fill_n(to + (g.kw - right) * g.c, right * g.c, outside);
+        if (y < 0 || y >= g.h) continue;
+        const T* from = dpatches + ky * segment;
+        T* to = dx + y * row + std::ptrdiff_t{x0} * g.c;
+        for (int i = first; i < last; ++i) to[i] += from[i];
       }
     }
   }
@@ -57,25 +85,30 @@ void im2col(const Window& window, const float* x, float outside, float* patches,
   unfold(window, x, outside, patches, ld);
 }
 
-void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
-  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
-  const int segment = g.kw * g.c;
+void im2col_quads(const Window& g, const std::uint8_t* x, std::uint8_t outside,
+                  std::uint8_t* patches, std::ptrdiff_t ld) {
+  const int quads = (g.out_h() * g.out_w() + 3) / 4;
+  int quad = 0;
+  std::uint8_t* to = patches;
   for (int oy = 0; oy < g.out_h(); ++oy) {
-    for (int ox = 0; ox < g.out_w(); ++ox, dpatches += ld) {
-      const int x0 = ox * g.stride - g.padding;
-      const int left = std::clamp(-x0, 0, g.kw);
-      const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);
-      if (left + right >= g.kw) continue;
-      const int first = left * g.c, last = (g.kw - right) * g.c;
-      for (int ky = 0; ky < g.kh; ++ky) {
-        const int y = oy * g.stride + ky - g.padding;
-        if (y < 0 || y >= g.h) continue;
-        const float* from = dpatches + ky * segment;
-        float* to = dx + y * row + std::ptrdiff_t{x0} * g.c;
-        for (int i = first; i < last; ++i) to[i] += from[i];
+    for (int ox = 0; ox < g.out_w(); ++ox) {
+      unfold_window(g, x, outside, oy, ox, to);
+      to += 4 * ld;
+      if (++quad == quads) {
+        quad = 0;
+        to = patches += ld;
       }
     }
   }
+}
+
+void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
+  fold(g, dpatches, ld, 0, g.out_h(), dx);
+}
+
+void col2im(const Window& g, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            std::int32_t* dx) {
+  fold(g, dpatches, ld, oy0, oy1, dx);
 }
 
 }  // namespace fedqat::kernels

@@ -9,11 +9,12 @@
 
 namespace fedqat {
 
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch) {
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+                                  Backward backward) {
   switch (step.op) {
     case Op::kDense:
     case Op::kConv2d:
-      return std::make_unique<LinearLayer>(graph, step, max_batch);
+      return std::make_unique<LinearLayer>(graph, step, max_batch, backward);
     case Op::kMaxPool:
       return std::make_unique<MaxPoolLayer>(step, max_batch);
     case Op::kAvgPool:

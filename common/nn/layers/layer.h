@@ -7,7 +7,9 @@
 #include <span>
 
 #include "common/kernels/elementwise/elementwise.h"
+#include "common/kernels/gradient/gradient.h"
 #include "common/kernels/sgemm/sgemm.h"
+#include "common/nn/backward.h"
 #include "common/nn/graph.h"
 #include "common/nn/integer_ops.h"
 #include "common/tensor/buffer.h"
@@ -33,6 +35,7 @@ struct Pass {
   int n = 0;                      // samples in this batch
   bool integers = false;
   float* scratch = nullptr;  // kSgemmScratch floats
+  kernels::RandomKey random{};    // of int8 gradients; the stream is the step's number
 };
 
 class Layer {
@@ -47,7 +50,8 @@ class Layer {
 };
 
 // The layer of a step, for batches of up to max_batch samples.
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch);
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+                                  Backward backward);
 
 // LSQ's gradient of theta = log2 s from dscale = dL/ds: s ln2 dL/ds / sqrt(count * levels)
 // [Esser20] section 2.2; count = values in a sample (activations) or channel (weights).
