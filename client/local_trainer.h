@@ -51,7 +51,7 @@ class LocalTrainer {
   const Graph& graph_;
   InputGrid input_;
   std::unique_ptr<Network> network_;
-  std::uint32_t capacity_ = 0;  // batch that network_ holds
+  std::uint32_t capacity_ = 0;            // batch that network_ holds
   Backward backward_ = Backward::kFloat;  // and how it computes gradients
   Sgd sgd_;
   std::vector<std::uint8_t> codes_;

@@ -39,8 +39,7 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide) 
 
 int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }
 
-LinearInt::LinearInt(const Step& step)
-    : step_(step), qgemm_(kernels::qgemm_kernel()) {
+LinearInt::LinearInt(const Step& step) : step_(step), qgemm_(kernels::qgemm_kernel()) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));

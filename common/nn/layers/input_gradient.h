@@ -30,7 +30,7 @@ class InputGradient {
   const kernels::GradientKernels& gradient_;
   kernels::Window turned_{};  // of the convolution that gives dx
   bool correlates_ = false;
-  int strip_ = 1;             // rows of a product whose sums stay in the cache
+  int strip_ = 1;  // rows of a product whose sums stay in the cache
   kernels::QgemmArgs product_{};
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::byte> packed_;

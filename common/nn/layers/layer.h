@@ -34,8 +34,8 @@ struct Pass {
   std::span<float> grads;         // same order
   int n = 0;                      // samples in this batch
   bool integers = false;
-  float* scratch = nullptr;  // kSgemmScratch floats
-  kernels::RandomKey random{};    // of int8 gradients; the stream is the step's number
+  float* scratch = nullptr;     // kSgemmScratch floats
+  kernels::RandomKey random{};  // of int8 gradients; the stream is the step's number
 };
 
 class Layer {

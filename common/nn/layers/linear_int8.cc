@@ -119,8 +119,7 @@ void LinearInt8::quantize(const Pass& pass, const std::int8_t* residual, float i
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   const std::ptrdiff_t begin = block.first * out, end = begin + block.samples * out;
   const std::ptrdiff_t group = begin / kernels::kRandomGroup;
-  const std::ptrdiff_t groups =
-      (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
+  const std::ptrdiff_t groups = (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
   gradient_.random_bytes(pass.random, static_cast<std::uint32_t>(step_.output - 1),
                          static_cast<std::uint32_t>(group), groups, random_.data());
   const std::uint8_t* random = random_.data() + (begin - group * kernels::kRandomGroup);
@@ -192,8 +191,7 @@ void LinearInt8::keep_sums(bool earlier) {
   }
 }
 
-void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count,
-                               bool earlier) {
+void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const ParamTensor& weight = graph_.params[static_cast<std::size_t>(step_.weight)];
   const auto dw = grad(pass, step_.weight);
@@ -208,9 +206,9 @@ void LinearInt8::set_gradients(const Pass& pass, float range, int first, int cou
     db[c] *= unit / scales_[c];
     const kernels::WeightSums sums{sums_.data() + product(kDigits * i, fan_in_),
                                    earlier ? earlier_.data() + row : nullptr};
-    const float dscale = gradient_.weights(sums, pass.params.data() + weight.offset + row, fan_in_,
-                                           scales_[c], levels, (unit * x.grid.scale) / scales_[c],
-                                           dw.data() + row);
+    const float dscale =
+        gradient_.weights(sums, pass.params.data() + weight.offset + row, fan_in_, scales_[c],
+                          levels, (unit * x.grid.scale) / scales_[c], dw.data() + row);
     dtheta[c] = log2_scale_gradient(scales_[c], dscale, static_cast<std::size_t>(fan_in_), levels);
   }
 }

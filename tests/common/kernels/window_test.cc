@@ -1,4 +1,5 @@
 // im2col and pooling against their definitions.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <vector>
 
@@ -50,6 +51,43 @@ TEST_CASE("im2col: every patch element comes from its place, or from outside") {
               REQUIRE(got == padded(g, x, oy * g.stride + ky - g.padding,
                                     ox * g.stride + kx - g.padding, c, 99));
             }
+  }
+}
+
+TEST_CASE("im2col: in quads the rows are those of im2col, in the order of a sheet") {
+  for (const Window& g : kWindows) {
+    const auto x = random_codes(image_size(g));
+    const std::ptrdiff_t ld = g.depth() + 15, windows = g.out_h() * g.out_w();
+    const std::ptrdiff_t quads = (windows + 3) / 4;
+    Buffer<std::uint8_t> rows(static_cast<std::size_t>(windows * ld));
+    Buffer<std::uint8_t> sheet(static_cast<std::size_t>(4 * quads * ld));
+    im2col(g, x.data(), 99, rows.data(), ld);
+    im2col_quads(g, x.data(), 99, sheet.data(), ld);
+    for (std::ptrdiff_t i = 0; i < windows; ++i) {
+      const std::uint8_t* row = rows.data() + i * ld;
+      REQUIRE(std::equal(row, row + g.depth(), sheet.data() + (4 * (i % quads) + i / quads) * ld));
+    }
+  }
+}
+
+TEST_CASE("col2im: in integers, strip by strip, gives what it gives in fp32") {
+  for (const Window& g : kWindows) {
+    const auto n = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
+    const auto codes = random_codes(n);
+    Buffer<float> patches(n), dx(image_size(g));
+    Buffer<std::int32_t> int_patches(n), int_dx(image_size(g));
+    for (std::size_t i = 0; i < n; ++i) {
+      int_patches[i] = codes[i] - 100;
+      patches[i] = static_cast<float>(int_patches[i]);
+    }
+    col2im(g, patches.data(), g.depth(), dx.data());
+    for (int y = 0; y < g.out_h(); y += 2) {
+      col2im(g, int_patches.data() + std::ptrdiff_t{y} * g.out_w() * g.depth(), g.depth(), y,
+             std::min(y + 2, g.out_h()), int_dx.data());
+    }
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      REQUIRE(dx[i] == static_cast<float>(int_dx[i]));
+    }
   }
 }
 

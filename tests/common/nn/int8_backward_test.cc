@@ -1,5 +1,5 @@
-// Gradients in integers: a plain transcription of docs/numerics.md, bit for bit, and their mean over
-// many roundings against fp32.
+// Gradients in integers: a plain transcription of docs/numerics.md, bit for bit, and their mean
+// over many roundings against fp32.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -77,9 +77,9 @@ void for_taps(const Step& s, int oy, int ox, F f) {
 }
 
 std::uint8_t random_byte(const BatchKey& k, std::uint32_t step, std::uint64_t i) {
-  const auto key = philox4x32({k.batch, k.round, k.client, 10},
-                              {static_cast<std::uint32_t>(k.seed),
-                               static_cast<std::uint32_t>(k.seed >> 32)});
+  const auto key =
+      philox4x32({k.batch, k.round, k.client, 10},
+                 {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
   const auto block = static_cast<std::uint32_t>(16 * (i / 256) + (i / 4) % 16);
   const auto words = philox4x32({block, step, key[2], key[3]}, {key[0], key[1]});
   return static_cast<std::uint8_t>(words[(i / 64) % 4] >> (8 * (i % 4)));
@@ -147,16 +147,16 @@ std::vector<float> reference(const Graph& g, const ModelState& state, const Data
       const int residual = steps[i][e / out].residual[e % out];
       const int y = steps[i][e / out].y[e % out];
       const float step = 1.0F / 254.0F;
-      lanes[e % lanes_count] +=
-          dy[e] * (residual == -128 ? static_cast<float>(y - yz[i])
-                                    : static_cast<float>(residual) * step);
-      if (residual != -128) range = std::max(range, std::abs(dy[e] * p.weight_scales[e % channels]));
+      lanes[e % lanes_count] += dy[e] * (residual == -128 ? static_cast<float>(y - yz[i])
+                                                          : static_cast<float>(residual) * step);
+      if (residual != -128)
+        range = std::max(range, std::abs(dy[e] * p.weight_scales[e % channels]));
     }
     float dscale = 0;
     for (const float lane : lanes) dscale += lane;
-    grads[at(s.activation_scale)] = dscale * (ys[i] * 0.69314718F) /
-                                    std::sqrt(static_cast<float>(out) *
-                                              static_cast<float>((1 << s.activation_bits) - 1));
+    grads[at(s.activation_scale)] =
+        dscale * (ys[i] * 0.69314718F) /
+        std::sqrt(static_cast<float>(out) * static_cast<float>((1 << s.activation_bits) - 1));
     std::vector<float> dx(samples * s.in.size(), 0.0F);
     if (range >= 0x1p-100F) {
       const float inverse = 32512.0F / range, unit = range / 32512.0F;
@@ -178,7 +178,8 @@ std::vector<float> reference(const Graph& g, const ModelState& state, const Data
           for (int oy = 0; oy < s.out.h; ++oy)
             for (int ox = 0; ox < s.out.w; ++ox)
               for (std::size_t c = 0; c < channels; ++c) {
-                const int q = q16[k * out + static_cast<std::size_t>(oy * s.out.w + ox) * channels + c];
+                const int q =
+                    q16[k * out + static_cast<std::size_t>(oy * s.out.w + ox) * channels + c];
                 const int lo = static_cast<std::int8_t>(q & 255), hi = (q - lo) / 256;
                 REQUIRE((hi >= -127 && hi <= 127 && 256 * hi + lo == q));
                 bias_high[c] += hi;
@@ -259,7 +260,8 @@ TEST_CASE("int8 backward: equals the written numerics bit for bit") {
   for (const Case& c : cases) {
     const auto graph = build_graph(c.spec, c.quant);
     REQUIRE(graph);
-    const Dataset data = random_dataset(c.spec.input, c.spec.classes, static_cast<std::size_t>(c.n), 4);
+    const Dataset data =
+        random_dataset(c.spec.input, c.spec.classes, static_cast<std::size_t>(c.n), 4);
     const ModelState state = calibrated(*graph, init_model(*graph, 9), data);
     Network net(*graph, data.grid, c.n + 3, Backward::kInt8);
     net.load(state);
