@@ -102,6 +102,11 @@ Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Back
     impl_->values.push_back(make_value(s.out));
     impl_->layers.push_back(make_layer(graph, s, max_batch, backward));
   }
+  std::vector<int> readers(impl_->values.size(), 0);
+  for (const Step& s : graph.steps) {
+    for (const int in : s.inputs) ++readers[static_cast<std::size_t>(in)];
+  }
+  for (std::size_t i = 0; i < readers.size(); ++i) impl_->values[i].shared = readers[i] != 1;
   impl_->params.resize(graph.param_count);
   impl_->grads.resize(graph.param_count);
   impl_->logits =
@@ -131,7 +136,7 @@ BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* l
   m.refresh();
   m.forward(codes, n);
   for (Value& v : m.values) {
-    if (v.wants_grad) {
+    if (v.wants_grad && v.shared) {
       std::fill_n(v.grad.data(), static_cast<std::size_t>(n) * v.shape.size(), 0.0F);
     }
   }

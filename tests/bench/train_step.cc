@@ -43,9 +43,11 @@ void train_step(benchmark::State& bench, const Model& model, const Mode& mode) {
   if (mode.integers) state = calibrated(*graph, state, data);
   Network net(*graph, data.grid, kBatch, mode.backward);
   net.load(state);
+  const auto params = net.params();
+  const auto grads = net.grads();
   for (auto _ : bench) {
     net.train_batch(data.codes.data(), data.labels.data(), kBatch);
-    for (std::size_t i = 0; i < net.params().size(); ++i) net.params()[i] -= 1e-4F * net.grads()[i];
+    for (std::size_t i = 0; i < params.size(); ++i) params[i] -= 1e-4F * grads[i];
     benchmark::ClobberMemory();
   }
   bench.SetItemsProcessed(bench.iterations() * kBatch);

@@ -16,9 +16,9 @@ inline void copy_over(T* to, const T* from, std::ptrdiff_t n) {
   for (std::ptrdiff_t i = 0; i < bytes; i += 16) std::memcpy(out + i, in + i, 16);
 }
 
-// One window, oy and ox its place in the output.
+// A window that sticks out of the image, at row oy and column ox of the output.
 template <class T>
-inline void unfold_window(const Window& g, const T* x, T outside, int oy, int ox, T* to) {
+void unfold_edge(const Window& g, const T* x, T outside, int oy, int ox, T* to) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
   const int x0 = ox * g.stride - g.padding;
@@ -31,23 +31,56 @@ inline void unfold_window(const Window& g, const T* x, T outside, int oy, int ox
       continue;
     }
     const T* from = x + y * row + std::ptrdiff_t{x0 + left} * g.c;
-    if (left + right == 0) {
-      copy_over(to, from, segment);
-      continue;
-    }
     std::fill_n(to, left * g.c, outside);
     copy_over(to + left * g.c, from, std::ptrdiff_t{g.kw - left - right} * g.c);
     std::fill_n(to + (g.kw - right) * g.c, right * g.c, outside);
   }
 }
 
-template <class T>
-void unfold(const Window& g, const T* x, T outside, T* patches, std::ptrdiff_t ld) {
+// Windows in order, each to where next() points. kShort: a segment is at most 16 bytes.
+template <bool kShort, class T, class Next>
+void unfold(const Window& g, const T* x, T outside, Next next) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int segment = g.kw * g.c;
   for (int oy = 0; oy < g.out_h(); ++oy) {
-    for (int ox = 0; ox < g.out_w(); ++ox, patches += ld) {
-      unfold_window(g, x, outside, oy, ox, patches);
+    const int y0 = oy * g.stride - g.padding;
+    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
+    for (int ox = 0; ox < g.out_w(); ++ox) {
+      const int x0 = ox * g.stride - g.padding;
+      T* to = next();
+      if (!rows_inside || x0 < 0 || x0 + g.kw > g.w) {
+        unfold_edge(g, x, outside, oy, ox, to);
+        continue;
+      }
+      const T* from = x + y0 * row + std::ptrdiff_t{x0} * g.c;
+      for (int ky = 0; ky < g.kh; ++ky, from += row, to += segment) {
+        if constexpr (kShort) {
+          std::memcpy(to, from, 16);
+        } else {
+          copy_over(to, from, segment);
+        }
+      }
     }
   }
+}
+
+template <class T, class Next>
+void unfold_any(const Window& g, const T* x, T outside, Next next) {
+  if (static_cast<std::size_t>(g.kw * g.c) * sizeof(T) <= 16) {
+    unfold<true>(g, x, outside, next);
+  } else {
+    unfold<false>(g, x, outside, next);
+  }
+}
+
+// Row after row.
+template <class T>
+auto rows_from(T* row, std::ptrdiff_t ld) {
+  return [row, ld]() mutable {
+    T* at = row;
+    row += ld;
+    return at;
+  };
 }
 
 template <class T>
@@ -77,29 +110,26 @@ void fold(const Window& g, const T* __restrict dpatches, std::ptrdiff_t ld, int 
 
 void im2col(const Window& window, const std::uint8_t* x, std::uint8_t outside,
             std::uint8_t* patches, std::ptrdiff_t ld) {
-  unfold(window, x, outside, patches, ld);
+  unfold_any(window, x, outside, rows_from(patches, ld));
 }
 
 void im2col(const Window& window, const float* x, float outside, float* patches,
             std::ptrdiff_t ld) {
-  unfold(window, x, outside, patches, ld);
+  unfold_any(window, x, outside, rows_from(patches, ld));
 }
 
 void im2col_quads(const Window& g, const std::uint8_t* x, std::uint8_t outside,
                   std::uint8_t* patches, std::ptrdiff_t ld) {
   const int quads = (g.out_h() * g.out_w() + 3) / 4;
   int quad = 0;
-  std::uint8_t* to = patches;
-  for (int oy = 0; oy < g.out_h(); ++oy) {
-    for (int ox = 0; ox < g.out_w(); ++ox) {
-      unfold_window(g, x, outside, oy, ox, to);
-      to += 4 * ld;
-      if (++quad == quads) {
-        quad = 0;
-        to = patches += ld;
-      }
+  std::uint8_t* strip = patches;
+  unfold_any(g, x, outside, [&] {
+    if (quad == quads) {
+      quad = 0;
+      strip += ld;
     }
-  }
+    return strip + 4 * ld * quad++;
+  });
 }
 
 void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {

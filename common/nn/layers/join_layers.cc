@@ -39,7 +39,13 @@ void AddLayer::backward(const Pass& pass) {
   }
   for (Value* x : {&a, &b}) {
     if (!x->wants_grad) continue;
-    for (std::size_t i = 0; i < n; ++i) x->grad[i] += dv_[i];
+    float* __restrict dx = x->grad.data();
+    const float* __restrict dv = dv_.data();
+    if (x->shared) {
+      for (std::size_t i = 0; i < n; ++i) dx[i] += dv[i];
+    } else {
+      std::copy_n(dv, n, dx);
+    }
   }
 }
 
@@ -64,7 +70,7 @@ void ReluLayer::backward(const Pass& pass) {
   const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
   for (std::size_t i = 0; i < n; ++i) {
     const bool above = pass.integers ? x.codes[i] > x.grid.code.zero : x.real[i] > 0;
-    if (above) x.grad[i] += y.grad[i];
+    x.grad[i] = (x.shared ? x.grad[i] : 0.0F) + (above ? y.grad[i] : 0.0F);
   }
 }
 

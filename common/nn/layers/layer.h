@@ -25,6 +25,7 @@ struct Value {
   Buffer<float> real;
   Buffer<float> grad;
   bool wants_grad = true;  // false for the input
+  bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
 };
 
 // What a pass works on. Spans stay valid for the network's life.
@@ -45,7 +46,8 @@ class Layer {
   virtual void load(const Pass&) {}
   // inputs -> output. backward() relies on what the forward() before it kept.
   virtual void forward(const Pass& pass) = 0;
-  // Adds to the gradients of inputs that want one; sets its own parameters' gradients.
+  // Sets the gradients of inputs that want one, adds to those of shared ones; sets its own
+  // parameters' gradients.
   virtual void backward(const Pass& pass) = 0;
 };
 

@@ -230,10 +230,11 @@ void LinearLayer::backward_products(const Pass& pass) {
     const auto size = static_cast<std::ptrdiff_t>(step_.in.size());
     gx.m = samples * rows;
     gx.a = dv;
-    gx.accumulate = !conv_;
+    gx.accumulate = !conv_ && x.shared;
     gx.c = conv_ ? patches_.data() : x.grad.data() + first * size;
     sgemm_.run(gx);
     if (!conv_) continue;
+    if (!x.shared) std::fill_n(x.grad.data() + first * size, samples * size, 0.0F);
     for (int s = 0; s < samples; ++s) {
       kernels::col2im(window_of(step_), patches_.data() + std::ptrdiff_t{s} * rows * fan_in_,
                       fan_in_, x.grad.data() + (first + s) * size);

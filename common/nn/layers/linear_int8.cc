@@ -106,7 +106,7 @@ void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
     quantize(pass, residual, kernels::kGradientCodes / range, block);
     if (conv_) sum_conv(pass, block, in_sum > 0);
     if (x.wants_grad) {
-      input_->run(q8_.data(), samples, range / 127.0F, true,
+      input_->run(q8_.data(), samples, range / 127.0F, x.shared,
                   x.grad.data() + product(first, static_cast<std::ptrdiff_t>(step_.in.size())));
     }
   }
@@ -218,6 +218,9 @@ void LinearInt8::clear(const Pass& pass) const {
     const auto g = grad(pass, index);
     std::fill(g.begin(), g.end(), 0.0F);
   }
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  if (!x.wants_grad || x.shared) return;
+  std::fill_n(x.grad.data(), static_cast<std::size_t>(pass.n) * step_.in.size(), 0.0F);
 }
 
 }  // namespace fedqat

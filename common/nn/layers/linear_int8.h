@@ -20,8 +20,7 @@ class LinearInt8 {
   // codes [channels, fan_in], scales [channels]: used until the next load().
   void load(const Pass& pass, const std::int8_t* codes, const float* scales);
 
-  // residual [n, out], as qgemm left it. Adds to the input's gradient, sets those of weights,
-  // bias and scales.
+  // residual [n, out], as qgemm left it. Gradients as Layer::backward().
   void backward(const Pass& pass, const std::int8_t* residual);
 
  private:

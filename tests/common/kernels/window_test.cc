@@ -15,7 +15,7 @@ namespace {
 
 const std::vector<Window> kWindows = {
     {6, 5, 1, 3, 3, 1, 0},  {6, 5, 3, 3, 3, 1, 1}, {7, 7, 2, 5, 3, 2, 2},
-    {4, 4, 17, 2, 2, 2, 0}, {3, 3, 1, 3, 3, 1, 3}, {8, 1, 4, 3, 1, 1, 0},
+    {4, 4, 17, 2, 2, 2, 0}, {7, 5, 6, 2, 2, 2, 0}, {3, 3, 1, 3, 3, 1, 3}, {8, 1, 4, 3, 1, 1, 0},
 };
 
 std::size_t image_size(const Window& g) { return static_cast<std::size_t>(g.h * g.w * g.c); }
@@ -118,12 +118,13 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
     const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
     Buffer<std::uint8_t> y(out), which(out);
     max_pool(g, x.data(), y.data(), which.data());
-    Buffer<float> dy(out), dx(image_size(g));
-    for (auto& v : dy.span()) v = 1;
-    max_pool_backward(g, dy.data(), which.data(), dx.data());
-    float total = 0;
-    for (const float v : dx.span()) total += v;
-    CHECK(total == static_cast<float>(out));
+    Buffer<float> dy(out), dx(image_size(g)), added(image_size(g));
+    for (std::size_t k = 0; k < out; ++k) dy[k] = static_cast<float>(k + 1);
+    for (auto& v : dx.span()) v = 7;
+    for (auto& v : added.span()) v = 7;
+    max_pool_backward(g, dy.data(), which.data(), false, dx.data());
+    max_pool_backward(g, dy.data(), which.data(), true, added.data());
+    std::vector<float> expected(image_size(g), 0.0F);
     std::size_t i = 0;
     for (int oy = 0; oy < g.out_h(); ++oy)
       for (int ox = 0; ox < g.out_w(); ++ox)
@@ -135,7 +136,13 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
           }
           REQUIRE(y[i] == best);
           REQUIRE(which[i] == at);
+          const int from = (oy * g.stride + at / g.kw) * g.w + ox * g.stride + at % g.kw;
+          expected[static_cast<std::size_t>(from * g.c + c)] += dy[i];
         }
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      REQUIRE(dx[k] == expected[k]);
+      REQUIRE(added[k] == 7 + expected[k]);
+    }
   }
 }
 
