@@ -39,11 +39,37 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide) 
 
 int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }
 
+Patches::Patches(const kernels::Window& w)
+    : window_(w),
+      inside_{w.h + 2 * w.padding, w.w + 2 * w.padding, w.c, w.kh, w.kw, w.stride, 0} {
+  if (w.padding > 0) {
+    padded_ = Buffer<std::uint8_t>(static_cast<std::size_t>(inside_.h) *
+                                   static_cast<std::size_t>(inside_.w * inside_.c));
+  }
+}
+
+const std::uint8_t* Patches::pad(const std::uint8_t* x, std::uint8_t outside) {
+  if (window_.padding == 0) return x;
+  kernels::pad_image(window_, x, outside, padded_.data());
+  return padded_.data();
+}
+
+void Patches::rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
+                   std::ptrdiff_t ld) {
+  kernels::im2col(inside_, pad(x, outside), outside, patches, ld);
+}
+
+void Patches::quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
+                    std::ptrdiff_t ld) {
+  kernels::im2col_quads(inside_, pad(x, outside), outside, patches, ld);
+}
+
 LinearInt::LinearInt(const Step& step) : step_(step), qgemm_(kernels::qgemm_kernel()) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
   if (conv) {
+    unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
     patches_ = Buffer<std::uint8_t>(static_cast<std::size_t>(samples_per_block(step)) *
                                     static_cast<std::size_t>(step.out.h * step.out.w) *
@@ -84,15 +110,14 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
     qgemm_.run(g);
   };
   if (step_.op == Op::kDense) return run(x, fan_in_, n, 0);
-  const kernels::Window window = window_of(step_);
   const int rows = step_.out.h * step_.out.w;
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   for (int first = 0; first < n; first += samples_per_block(step_)) {
     const int samples = std::min(samples_per_block(step_), n - first);
     for (int s = 0; s < samples; ++s) {
-      kernels::im2col(window, x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
-                      patches_.data() + s * rows * patch_ld_, patch_ld_);
+      unfold_->rows(x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
+                    patches_.data() + s * rows * patch_ld_, patch_ld_);
     }
     run(patches_.data(), patch_ld_, samples * rows, first * out);
   }
@@ -115,14 +140,13 @@ void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& 
   }
 }
 
-void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
-             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const float t =
-        sum_position(a[i] - ag.code.zero, ag.scale, b[i] - bg.code.zero, bg.scale, yg.scale);
-    y[i] = round_to_code(t, yg.code);
-  }
+kernels::AddArgs add_args(std::size_t n, const std::uint8_t* a, const ValueGrid& ag,
+                          const std::uint8_t* b, const ValueGrid& bg, const ValueGrid& yg) {
+  return {static_cast<std::ptrdiff_t>(n), a, ag.code.zero, ag.scale, b, bg.code.zero, bg.scale,
+          yg.scale, yg.code};
 }
+
+void add_int(const kernels::AddArgs& args, std::uint8_t* y) { kernels::elementwise().add(args, y); }
 
 void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y) {
   for (std::size_t i = 0; i < n; ++i) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/im2col/im2col.h"
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/nn/graph.h"
@@ -36,6 +38,21 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide);
 // Samples whose windows together make about a thousand rows: the patches of one block stay in L2.
 int samples_per_block(const Step& step);
 
+// Windows of a conv2d's codes as rows: kernels/im2col, from a copy of the image with its padding.
+class Patches {
+ public:
+  explicit Patches(const kernels::Window& window);
+  void rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
+  void quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
+
+ private:
+  const std::uint8_t* pad(const std::uint8_t* x, std::uint8_t outside);
+
+  const kernels::Window window_;
+  const kernels::Window inside_;  // of the padded image
+  Buffer<std::uint8_t> padded_;
+};
+
 // Dense and Conv2D: acc = bias + (x - z_x) * w; y = clamp(rint(acc * mult) + z_y).
 class LinearInt {
  public:
@@ -58,6 +75,7 @@ class LinearInt {
   const kernels::QgemmKernel& qgemm_;
   int fan_in_ = 0;
   std::ptrdiff_t patch_ld_ = 0;
+  std::optional<Patches> unfold_;
   Buffer<std::byte> packed_;
   Buffer<std::uint8_t> patches_;
   std::vector<std::int32_t> bias_;
@@ -69,10 +87,6 @@ class LinearInt {
 inline float average_position(std::int32_t sum, float count, float x_scale, float y_scale) {
   return ((static_cast<float>(sum) / count) * x_scale) / y_scale;
 }
-inline float sum_position(std::int32_t a, float a_scale, std::int32_t b, float b_scale,
-                          float y_scale) {
-  return (static_cast<float>(a) * a_scale + static_cast<float>(b) * b_scale) / y_scale;
-}
 // clamp(rint(position) + zero).
 std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid);
 
@@ -80,8 +94,9 @@ std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid);
 void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& xg,
                       std::int32_t* sums, const ValueGrid& yg, std::uint8_t* y);
 // y = codes of a + b, n elements.
-void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
-             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y);
+kernels::AddArgs add_args(std::size_t n, const std::uint8_t* a, const ValueGrid& ag,
+                          const std::uint8_t* b, const ValueGrid& bg, const ValueGrid& yg);
+void add_int(const kernels::AddArgs& args, std::uint8_t* y);
 // y = max(x, zero): ReLU that no producer could take over.
 void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y);
 

@@ -132,6 +132,17 @@ void im2col_quads(const Window& g, const std::uint8_t* x, std::uint8_t outside,
   });
 }
 
+void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside,
+               std::uint8_t* padded) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c, side = std::ptrdiff_t{g.padding} * g.c;
+  const std::ptrdiff_t edge = g.padding * (row + 2 * side) + side;  // above and left of row 0
+  padded = std::fill_n(padded, edge, outside);
+  for (int y = 0; y < g.h; ++y, x += row) {
+    padded = std::copy_n(x, row, padded);
+    padded = std::fill_n(padded, y + 1 < g.h ? 2 * side : edge, outside);
+  }
+}
+
 void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
   fold(g, dpatches, ld, 0, g.out_h(), dx);
 }

@@ -30,6 +30,11 @@ void im2col(const Window& window, const float* x, float outside, float* patches,
 void im2col_quads(const Window& window, const std::uint8_t* x, std::uint8_t outside,
                   std::uint8_t* patches, std::ptrdiff_t ld);
 
+// x in a frame of `outside`, padding elements wide: [h + 2 padding, w + 2 padding, c]. Its windows
+// without padding are those of x, and faster to unfold.
+void pad_image(const Window& window, const std::uint8_t* x, std::uint8_t outside,
+               std::uint8_t* padded);
+
 // The adjoint: dx[...] += every patch element that was copied from there. dx [h, w, c].
 void col2im(const Window& window, const float* dpatches, std::ptrdiff_t ld, float* dx);
 // The same in integers, for the windows of output rows oy0 .. oy1-1, whose first is dpatches.

@@ -34,6 +34,7 @@ InputGradient::InputGradient(const Step& step)
     strip_ = std::clamp(kStripSums / (width * product_.n), 1, height);
     acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * width * product_.n));
     if (correlates_) {
+      unfold_.emplace(turned_);
       patch_ld_ = (std::ptrdiff_t{product_.k} + 3) / 4 * 4;
       patches_ = Buffer<std::uint8_t>(size_of(std::ptrdiff_t{height} * width * patch_ld_));
       turned_codes_ = Buffer<std::int8_t>(size_of(std::ptrdiff_t{product_.k} * product_.n));
@@ -82,7 +83,7 @@ void InputGradient::dense(const std::uint8_t* q8, int samples, float unit, bool 
 }
 
 void InputGradient::correlate(const std::uint8_t* q8, float unit, bool add, float* dx) {
-  kernels::im2col(turned_, q8, kZero, patches_.data(), patch_ld_);
+  unfold_->rows(q8, kZero, patches_.data(), patch_ld_);
   kernels::QgemmArgs g = product_;
   g.lda = patch_ld_;
   for (int y = 0; y < step_.in.h; y += strip_) {

@@ -1,6 +1,8 @@
 // The gradient of a quantized layer's input, from 8-bit codes of the gradient of its output.
 #pragma once
 
+#include <optional>
+
 #include "common/kernels/gradient/gradient.h"
 #include "common/nn/integer_ops.h"
 
@@ -30,6 +32,7 @@ class InputGradient {
   const kernels::GradientKernels& gradient_;
   kernels::Window turned_{};  // of the convolution that gives dx
   bool correlates_ = false;
+  std::optional<Patches> unfold_;
   int strip_ = 1;  // rows of a product whose sums stay in the cache
   kernels::QgemmArgs product_{};
   std::ptrdiff_t patch_ld_ = 0;

@@ -54,6 +54,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, int max_batch)
     bias_earlier_ = Buffer<float>(product(1, channels_));
   }
   if (conv_) {
+    unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
     patches_ = Buffer<std::uint8_t>(product(sheets * quads_ * 4, patch_ld_));
   }
@@ -140,9 +141,9 @@ void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const std::ptrdiff_t rows = 4 * std::ptrdiff_t{quads_};
   for (int s = 0; s < block.samples; ++s) {
-    kernels::im2col_quads(window_of(step_), x.codes.data() + (block.first + s) * step_.in.size(),
-                          static_cast<std::uint8_t>(x.grid.code.zero),
-                          patches_.data() + s * rows * patch_ld_, patch_ld_);
+    unfold_->quads(x.codes.data() + (block.first + s) * step_.in.size(),
+                   static_cast<std::uint8_t>(x.grid.code.zero),
+                   patches_.data() + s * rows * patch_ld_, patch_ld_);
   }
   kernels::QgemmTnArgs g{};
   g.m = static_cast<int>(block.samples * rows);

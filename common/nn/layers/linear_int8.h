@@ -48,6 +48,7 @@ class LinearInt8 {
   const int quads_;
   const float* scales_ = nullptr;
   std::optional<InputGradient> input_;
+  std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::uint8_t> random_, q8_, patches_;

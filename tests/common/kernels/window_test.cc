@@ -54,6 +54,19 @@ TEST_CASE("im2col: every patch element comes from its place, or from outside") {
   }
 }
 
+TEST_CASE("pad_image: its windows without padding are those with") {
+  for (const Window& g : kWindows) {
+    const auto x = random_codes(image_size(g));
+    const Window inside{g.h + 2 * g.padding, g.w + 2 * g.padding, g.c, g.kh, g.kw, g.stride, 0};
+    const auto n = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
+    Buffer<std::uint8_t> padded(image_size(inside)), a(n), b(n);
+    pad_image(g, x.data(), 99, padded.data());
+    im2col(g, x.data(), 99, a.data(), g.depth());
+    im2col(inside, padded.data(), 0, b.data(), g.depth());
+    REQUIRE(std::equal(a.data(), a.data() + n, b.data()));
+  }
+}
+
 TEST_CASE("im2col: in quads the rows are those of im2col, in the order of a sheet") {
   for (const Window& g : kWindows) {
     const auto x = random_codes(image_size(g));
