@@ -23,10 +23,12 @@ void for_each_batch(std::span<const std::uint32_t> order, std::size_t batch, Vis
 LocalTrainer::LocalTrainer(const Graph& graph, const InputGrid& input)
     : graph_(graph), input_(input), sgd_(graph) {}
 
-void LocalTrainer::reserve(const Dataset& data, std::uint32_t batch) {
-  if (batch > capacity_) {
-    network_ = std::make_unique<Network>(graph_, input_, static_cast<int>(batch));
-    capacity_ = batch;
+void LocalTrainer::reserve(const Dataset& data, const LocalTraining& training) {
+  if (training.batch > capacity_ || training.backward != backward_) {
+    capacity_ = std::max(capacity_, training.batch);
+    backward_ = training.backward;
+    network_.reset();
+    network_ = std::make_unique<Network>(graph_, input_, static_cast<int>(capacity_), backward_);
   }
   codes_.resize(std::size_t{capacity_} * data.shape.size());
   labels_.resize(capacity_);
@@ -85,7 +87,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   if (samples.empty()) {
     return Error{Errc::kInvalid, "the client has no samples; give it some, or do not check in"};
   }
-  reserve(data, t.batch);
+  reserve(data, t);
   network_->load(model);
   sgd_.start(model.params);
   LocalResult result;
@@ -103,6 +105,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   const bool resumed = place.seen > 0;
   Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
   std::vector<std::uint32_t> order(samples.begin(), samples.end());
+  const std::size_t batches = (order.size() + t.batch - 1) / t.batch;  // of an epoch
   for (std::uint32_t epoch = 0; epoch < t.epochs; ++epoch) {
     shuffle(order, rng);
     if (epoch < place.epoch) continue;
@@ -112,12 +115,14 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
     }
     const std::size_t first = epoch == place.epoch ? place.next_sample : 0;
     std::size_t done = first;
+    auto batch = static_cast<std::uint32_t>(epoch * batches + first / t.batch);
     for_each_batch(
         std::span(order).subspan(first), t.batch, [&](std::span<const std::uint32_t> part) {
           if (!std::isfinite(result.loss)) return;  // diverged
           gather(data, part);
           const BatchStats stats =
-              network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()));
+              network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()),
+                                    {task.seed, task.round, task.client, batch++});
           sgd_.step(t, network_->grads(), network_->params());
           result.loss += stats.loss;
           result.seen += part.size();

@@ -44,14 +44,15 @@ class LocalTrainer {
                                 const LocalResult& result) const;
   // Fills the batch buffers with samples of `order`.
   void gather(const Dataset& data, std::span<const std::uint32_t> order);
-  void reserve(const Dataset& data, std::uint32_t batch);
+  void reserve(const Dataset& data, const LocalTraining& training);
   std::vector<Log2Histogram> observe(const Dataset& data, std::span<const std::uint32_t> order,
                                      std::uint32_t batch);
 
   const Graph& graph_;
   InputGrid input_;
   std::unique_ptr<Network> network_;
-  std::uint32_t capacity_ = 0;  // batch that network_ holds
+  std::uint32_t capacity_ = 0;            // batch that network_ holds
+  Backward backward_ = Backward::kFloat;  // and how it computes gradients
   Sgd sgd_;
   std::vector<std::uint8_t> codes_;
   std::vector<std::uint8_t> labels_;

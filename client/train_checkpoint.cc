@@ -38,6 +38,7 @@ Digest task_digest(const Task& task, const Dataset& data, std::span<const std::u
        {t.learning_rate, t.momentum, t.weight_decay, t.prox_mu, t.scale_learning_rate}) {
     h.put(v);
   }
+  h.put(static_cast<std::uint64_t>(t.backward));
   h.put(data.grid.scale);
   h.put(static_cast<std::uint64_t>(data.grid.zero));
   h.put(std::uint64_t{samples.size()});

@@ -36,18 +36,23 @@ build release fedqat-sim fedqat-coordinator fedqat-client
 qemu=(qemu-"${name/armhf/arm}"-static -L "build/cross-root/$name")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-# run NAME COMMAND...: an fp32 round that observes, then a quantized one. Prints the model's hash.
+# run NAME BACKWARD COMMAND...: an fp32 round that observes, then a quantized one. Prints the
+# model's hash.
 run() {
-  local as=$1
-  shift
-  "$@" run configs/quickstart.toml --set run.rounds=2 --set quant.warmup_rounds=1 --out "$out/$as" \
+  local as=$1 backward=$2
+  shift 2
+  "$@" run configs/quickstart.toml --set run.rounds=2 --set quant.warmup_rounds=1 \
+    --set client.backward="\"$backward\"" --out "$out/$as" \
     >"$out/log" 2>&1 || { cat "$out/log" >&2; fail "fedqat-sim failed on $as"; }
   sed -n 's/^ *"model_sha256": "\([0-9a-f]*\)".*/\1/p' "$out/$as/manifest.json"
 }
-here=$(run here build/release/sim/fedqat-sim)
-there=$(run "$name" "${qemu[@]}" "build/$name/sim/fedqat-sim")
-[ -n "$here" ] && [ "$here" = "$there" ] || fail "$name ends in model '$there', this machine in '$here'"
-say "$name ends in the same model: $here"
+for backward in float int8; do
+  here=$(run here $backward build/release/sim/fedqat-sim)
+  there=$(run "$name" $backward "${qemu[@]}" "build/$name/sim/fedqat-sim")
+  [ -n "$here" ] && [ "$here" = "$there" ] ||
+    fail "$name ends in model '$there' with $backward gradients, this machine in '$here'"
+  say "$name ends in the same model with $backward gradients: $here"
+done
 
 say "a client on $name and a coordinator here"
 tests/e2e/cross_client.sh build/release/sim/fedqat-sim \

@@ -60,11 +60,12 @@ void quantize_somehow(const Graph& graph, ModelState& state) {
 
 // Samples a second of one thread; 0 after an error.
 Result<double> training_rate(const Graph& graph, const ModelState& state, const Dataset& data,
-                             std::uint32_t batch) {
+                             const wire::ClientConfig& config) {
   LocalTrainer trainer(graph, data.grid);
   Task task;
   task.round = 1;
-  task.training.batch = batch;
+  task.training.batch = config.batch();
+  task.training.backward = config.backward() == "int8" ? Backward::kInt8 : Backward::kFloat;
   task.training.learning_rate = 1e-6F;
   std::vector<std::uint32_t> samples(std::min<std::size_t>(data.size(), kSyntheticSamples));
   std::iota(samples.begin(), samples.end(), 0U);
@@ -103,11 +104,11 @@ int bench_command(const BenchOptions& options, Fs& fs) {
   const auto graph = build_graph(network->model, network->quant);
   if (!graph) return complain(graph.error());
   ModelState state = init_model(*graph, 1);
-  const auto fp32 = training_rate(*graph, state, *data, config->client().batch());
+  const auto fp32 = training_rate(*graph, state, *data, config->client());
   if (!fp32) return complain(fp32.error());
   const bool quantized = !graph->quant.is_float();
   if (quantized) quantize_somehow(*graph, state);
-  const auto rate = training_rate(*graph, state, *data, config->client().batch());
+  const auto rate = training_rate(*graph, state, *data, config->client());
   if (!rate) return complain(rate.error());
   constexpr int kBatch = 32;
   auto engine = Engine::make(deployed_model(*graph, state, network->input), kBatch);

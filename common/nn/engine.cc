@@ -98,7 +98,7 @@ void Engine::Impl::run_step(std::size_t i, int n) {
   switch (s.op) {
     case Op::kDense:
     case Op::kConv2d:
-      return linear[i]->forward(x, n, acc.data(), y);
+      return linear[i]->forward(x, n, y);
     case Op::kDepthwiseConv2d:
       return depthwise[i]->forward(x, n, acc.data(), y);
     case Op::kMaxPool:
@@ -113,7 +113,8 @@ void Engine::Impl::run_step(std::size_t i, int n) {
       return;
     case Op::kAdd: {
       const auto b = static_cast<std::size_t>(s.inputs[1]);
-      return add_int(samples * out, x, grids[a], values[b].data(), grids[b], grids[i + 1], y);
+      return add_int(
+          add_args(samples * out, x, grids[a], values[b].data(), grids[b], grids[i + 1]), y);
     }
     case Op::kRelu:
       return relu_int(samples * out, x, grids[a].code.zero, y);

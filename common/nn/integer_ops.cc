@@ -39,12 +39,37 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide) 
 
 int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }
 
-LinearInt::LinearInt(const Step& step)
-    : step_(step), qgemm_(kernels::qgemm_kernel()), elementwise_(kernels::elementwise()) {
+Patches::Patches(const kernels::Window& w)
+    : window_(w),
+      inside_{w.h + 2 * w.padding_h, w.w + 2 * w.padding_w, w.c, w.kh, w.kw, w.stride, 0, 0} {
+  if (w.padding_h > 0 || w.padding_w > 0) {
+    padded_ = Buffer<std::uint8_t>(static_cast<std::size_t>(inside_.h) *
+                                   static_cast<std::size_t>(inside_.w * inside_.c));
+  }
+}
+
+const std::uint8_t* Patches::pad(const std::uint8_t* x, std::uint8_t outside) {
+  if (padded_.size() == 0) return x;
+  kernels::pad_image(window_, x, outside, padded_.data());
+  return padded_.data();
+}
+
+void Patches::rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
+                   std::ptrdiff_t ld) {
+  kernels::im2col(inside_, pad(x, outside), outside, patches, ld);
+}
+
+void Patches::quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
+                    std::ptrdiff_t ld) {
+  kernels::im2col_quads(inside_, pad(x, outside), outside, patches, ld);
+}
+
+LinearInt::LinearInt(const Step& step) : step_(step), qgemm_(kernels::qgemm_kernel()) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
   if (conv) {
+    unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
     patches_ = Buffer<std::uint8_t>(static_cast<std::size_t>(samples_per_block(step)) *
                                     static_cast<std::size_t>(step.out.h * step.out.w) *
@@ -64,52 +89,38 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
   repeat_channels(mult_, wide_mult_);
 }
 
-void LinearInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
+void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc,
+                        std::int8_t* residual) {
   kernels::QgemmArgs g{};
   g.n = step_.out.c;
   g.k = fan_in_;
   g.a_zero = x_.code.zero;
   g.b_packed = packed_.data();
   g.bias = bias_.data();
-  g.ldacc = step_.out.c;
-  if (step_.op == Op::kDense) {
-    g.m = n;
-    g.a = x;
-    g.lda = fan_in_;
-    g.acc = acc;
+  g.mult = mult_.data();
+  g.grid = y_.code;
+  g.ldacc = g.ldy = g.ldresidual = step_.out.c;
+  const auto run = [&](const std::uint8_t* a, std::ptrdiff_t lda, int rows, std::ptrdiff_t at) {
+    g.m = rows;
+    g.a = a;
+    g.lda = lda;
+    g.y = y + at;
+    if (acc != nullptr) g.acc = acc + at;
+    if (residual != nullptr) g.residual = residual + at;
     qgemm_.run(g);
-    requantize_rows(elementwise_, acc, n, step_.out.c, wide_mult_, y_.code, y);
-    return;
-  }
-  const kernels::Window window = window_of(step_);
+  };
+  if (step_.op == Op::kDense) return run(x, fan_in_, n, 0);
   const int rows = step_.out.h * step_.out.w;
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   for (int first = 0; first < n; first += samples_per_block(step_)) {
     const int samples = std::min(samples_per_block(step_), n - first);
     for (int s = 0; s < samples; ++s) {
-      kernels::im2col(window, x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
-                      patches_.data() + s * rows * patch_ld_, patch_ld_);
+      unfold_->rows(x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
+                    patches_.data() + s * rows * patch_ld_, patch_ld_);
     }
-    g.m = samples * rows;
-    g.a = patches_.data();
-    g.lda = patch_ld_;
-    g.acc = acc + first * out;
-    qgemm_.run(g);
-    requantize_rows(elementwise_, g.acc, g.m, step_.out.c, wide_mult_, y_.code, y + first * out);
+    run(patches_.data(), patch_ld_, samples * rows, first * out);
   }
-}
-
-void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
-                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
-                     const kernels::OutputGrid& grid, std::uint8_t* y) {
-  const std::ptrdiff_t joined = joined_rows(channels);
-  const std::ptrdiff_t whole = rows / joined;
-  const auto width = static_cast<int>(wide.size());
-  k.requantize(acc, whole, width, wide.data(), grid, y);
-  const std::ptrdiff_t done = whole * width;
-  k.requantize(acc + done, 1, static_cast<int>((rows - whole * joined) * channels), wide.data(),
-               grid, y + done);
 }
 
 std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid) {
@@ -129,14 +140,13 @@ void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& 
   }
 }
 
-void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
-             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const float t =
-        sum_position(a[i] - ag.code.zero, ag.scale, b[i] - bg.code.zero, bg.scale, yg.scale);
-    y[i] = round_to_code(t, yg.code);
-  }
+kernels::AddArgs add_args(std::size_t n, const std::uint8_t* a, const ValueGrid& ag,
+                          const std::uint8_t* b, const ValueGrid& bg, const ValueGrid& yg) {
+  return {static_cast<std::ptrdiff_t>(n), a, ag.code.zero, ag.scale, b, bg.code.zero, bg.scale,
+          yg.scale, yg.code};
 }
+
+void add_int(const kernels::AddArgs& args, std::uint8_t* y) { kernels::elementwise().add(args, y); }
 
 void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y) {
   for (std::size_t i = 0; i < n; ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,21 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide);
 // Samples whose windows together make about a thousand rows: the patches of one block stay in L2.
 int samples_per_block(const Step& step);
 
+// Windows of a conv2d's codes as rows: kernels/im2col, from a copy of the image with its padding.
+class Patches {
+ public:
+  explicit Patches(const kernels::Window& window);
+  void rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
+  void quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
+
+ private:
+  const std::uint8_t* pad(const std::uint8_t* x, std::uint8_t outside);
+
+  const kernels::Window window_;
+  const kernels::Window inside_;  // of the padded image
+  Buffer<std::uint8_t> padded_;
+};
+
 // Dense and Conv2D: acc = bias + (x - z_x) * w; y = clamp(rint(acc * mult) + z_y).
 class LinearInt {
  public:
@@ -46,8 +62,10 @@ class LinearInt {
   void set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias, const ValueGrid& x,
            const ValueGrid& y);
 
-  // x [n, in], acc [n, out], y [n, out].
-  void forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y);
+  // x [n, in]; y [n, out], and on request what backward passes need: acc [n, out] or
+  // residual [n, out] (kernels/qgemm/qgemm.h), else null.
+  void forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc = nullptr,
+               std::int8_t* residual = nullptr);
 
   // Of the last set(), repeated joined_rows(channels) times.
   const std::vector<float>& wide_mult() const { return wide_mult_; }
@@ -55,9 +73,9 @@ class LinearInt {
  private:
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
-  const kernels::ElementwiseKernels& elementwise_;
   int fan_in_ = 0;
   std::ptrdiff_t patch_ld_ = 0;
+  std::optional<Patches> unfold_;
   Buffer<std::byte> packed_;
   Buffer<std::uint8_t> patches_;
   std::vector<std::int32_t> bias_;
@@ -65,18 +83,9 @@ class LinearInt {
   ValueGrid x_, y_;
 };
 
-// requantize() over a matrix [rows, channels]; `wide` is mult repeated joined_rows() times.
-void requantize_rows(const kernels::ElementwiseKernels& k, const std::int32_t* acc,
-                     std::ptrdiff_t rows, int channels, const std::vector<float>& wide,
-                     const kernels::OutputGrid& grid, std::uint8_t* y);
-
 // Positions on the output grid before rounding, for steps that have no accumulator.
 inline float average_position(std::int32_t sum, float count, float x_scale, float y_scale) {
   return ((static_cast<float>(sum) / count) * x_scale) / y_scale;
-}
-inline float sum_position(std::int32_t a, float a_scale, std::int32_t b, float b_scale,
-                          float y_scale) {
-  return (static_cast<float>(a) * a_scale + static_cast<float>(b) * b_scale) / y_scale;
 }
 // clamp(rint(position) + zero).
 std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid);
@@ -85,8 +94,9 @@ std::uint8_t round_to_code(float position, const kernels::OutputGrid& grid);
 void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& xg,
                       std::int32_t* sums, const ValueGrid& yg, std::uint8_t* y);
 // y = codes of a + b, n elements.
-void add_int(std::size_t n, const std::uint8_t* a, const ValueGrid& ag, const std::uint8_t* b,
-             const ValueGrid& bg, const ValueGrid& yg, std::uint8_t* y);
+kernels::AddArgs add_args(std::size_t n, const std::uint8_t* a, const ValueGrid& ag,
+                          const std::uint8_t* b, const ValueGrid& bg, const ValueGrid& yg);
+void add_int(const kernels::AddArgs& args, std::uint8_t* y);
 // y = max(x, zero): ReLU that no producer could take over.
 void relu_int(std::size_t n, const std::uint8_t* x, std::int32_t zero, std::uint8_t* y);
 

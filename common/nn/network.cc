@@ -5,9 +5,20 @@
 
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
+#include "common/base/rng.h"
 #include "common/nn/layers/layer.h"
 
 namespace fedqat {
+
+namespace {
+
+kernels::RandomKey random_key(const BatchKey& k) {
+  return philox4x32(
+      {k.batch, k.round, k.client, static_cast<std::uint32_t>(Purpose::kGradientRound)},
+      {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
+}
+
+}  // namespace
 
 struct Network::Impl {
   Impl(const Graph& g, const InputGrid& in, int batch) : graph(g), input(in), max_batch(batch) {}
@@ -23,8 +34,11 @@ struct Network::Impl {
   Buffer<float> logits;
   bool integers = false;
   bool training = false;
+  kernels::RandomKey random{};
 
-  Pass pass(int n) { return {values, params, grads, n, integers, scratch.data(), training}; }
+  Pass pass(int n) {
+    return {values, params, grads, n, integers, scratch.data(), training, random};
+  }
 
   // Scales follow params, which the optimizer moves between batches.
   void refresh() {
@@ -72,7 +86,7 @@ struct Network::Impl {
   }
 };
 
-Network::Network(const Graph& graph, const InputGrid& input, int max_batch)
+Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Backward backward)
     : impl_(std::make_unique<Impl>(graph, input, max_batch)) {
   FEDQAT_CHECK(max_batch >= 1);
   const auto make_value = [&](const Shape& shape) {
@@ -89,8 +103,13 @@ Network::Network(const Graph& graph, const InputGrid& input, int max_batch)
   impl_->values[0].wants_grad = false;
   for (const Step& s : graph.steps) {
     impl_->values.push_back(make_value(s.out));
-    impl_->layers.push_back(make_layer(graph, s, max_batch));
+    impl_->layers.push_back(make_layer(graph, s, max_batch, backward));
   }
+  std::vector<int> readers(impl_->values.size(), 0);
+  for (const Step& s : graph.steps) {
+    for (const int in : s.inputs) ++readers[static_cast<std::size_t>(in)];
+  }
+  for (std::size_t i = 0; i < readers.size(); ++i) impl_->values[i].shared = readers[i] != 1;
   impl_->params.resize(graph.param_count);
   impl_->grads.resize(graph.param_count);
   impl_->logits =
@@ -113,13 +132,15 @@ void Network::load(const ModelState& state) {
 std::span<float> Network::params() { return impl_->params; }
 std::span<const float> Network::grads() const { return impl_->grads; }
 
-BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n) {
+BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                                const BatchKey& key) {
   Impl& m = *impl_;
   m.training = true;
+  m.random = random_key(key);
   m.refresh();
   m.forward(codes, n);
   for (Value& v : m.values) {
-    if (v.wants_grad) {
+    if (v.wants_grad && v.shared) {
       std::fill_n(v.grad.data(), static_cast<std::size_t>(n) * v.shape.size(), 0.0F);
     }
   }

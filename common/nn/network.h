@@ -6,6 +6,7 @@
 #include <span>
 
 #include "common/data/dataset.h"
+#include "common/nn/backward.h"
 #include "common/nn/graph.h"
 #include "common/nn/loss.h"
 #include "common/nn/model_state.h"
@@ -17,7 +18,8 @@ namespace fedqat {
 // constructor; a step allocates nothing.
 class Network {
  public:
-  Network(const Graph& graph, const InputGrid& input, int max_batch);
+  Network(const Graph& graph, const InputGrid& input, int max_batch,
+          Backward backward = Backward::kFloat);
   ~Network();
   Network(Network&&) noexcept;
 
@@ -26,8 +28,10 @@ class Network {
   std::span<float> params();  // trained in place by the optimizer
 
   // codes [n, input], labels [n], 1 <= n <= max_batch.
-  // Forward and backward: grads() becomes the gradient of the batch's mean loss.
-  BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
+  // Forward and backward: grads() becomes the gradient of the batch's mean loss. int8 gradients of
+  // a quantized model are rounded at random, by `key`.
+  BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                         const BatchKey& key = {});
   std::span<const float> grads() const;
   // Forward only.
   BatchStats eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);

@@ -15,6 +15,7 @@
 #include "common/base/result.h"
 #include "common/base/slice.h"
 #include "common/crypto/sha256.h"
+#include "common/nn/backward.h"
 #include "common/quant/histogram.h"
 #include "common/wire/network_spec.h"
 
@@ -123,6 +124,7 @@ struct LocalTraining {
   float prox_mu = 0;
   float scale_learning_rate = 0;          // factor on learning_rate; 0: scales stand still
   std::uint32_t calibration_samples = 0;  // 0: no histograms
+  Backward backward = Backward::kFloat;   // of quantized models
 };
 
 struct Task {

@@ -33,6 +33,7 @@ void put(const Task& m, wire::Reply& out) {
   p.set_prox_mu(m.training.prox_mu);
   p.set_scale_learning_rate(m.training.scale_learning_rate);
   p.set_calibration_samples(m.training.calibration_samples);
+  p.set_backward(static_cast<std::uint32_t>(m.training.backward));
   for (const GridSpec& g : m.grid) {
     auto& q = *p.add_grid();
     q.set_bits(static_cast<std::uint32_t>(g.bits));
@@ -86,9 +87,18 @@ Result<LocalTraining> take_training(const wire::TaskProto& p) {
   if (!rate_ok(p.scale_learning_rate())) {
     return bad_field("task.scale_learning_rate", "is out of range");
   }
-  return LocalTraining{
-      p.epochs(),       p.batch(),   p.learning_rate(),       p.momentum(),
-      p.weight_decay(), p.prox_mu(), p.scale_learning_rate(), p.calibration_samples()};
+  if (p.backward() > static_cast<std::uint32_t>(Backward::kInt8)) {
+    return bad_field("task.backward", "is unknown; update the client");
+  }
+  return LocalTraining{p.epochs(),
+                       p.batch(),
+                       p.learning_rate(),
+                       p.momentum(),
+                       p.weight_decay(),
+                       p.prox_mu(),
+                       p.scale_learning_rate(),
+                       p.calibration_samples(),
+                       static_cast<Backward>(p.backward())};
 }
 
 Result<ReplyBody> take(const wire::TaskProto& p) {

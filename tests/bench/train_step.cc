@@ -1,4 +1,5 @@
-// Cost of a training step, fp32 against integer forward passes, in the same binary and run:
+// Cost of a training step in the same binary and run: fp32, quantized with fp32 gradients (float),
+// and with integer ones (int8):
 //   train_step --benchmark_filter=lenet5
 #include <benchmark/benchmark.h>
 
@@ -25,16 +26,28 @@ constexpr Model kModels[] = {
 
 constexpr int kBatch = 32;
 
-void train_step(benchmark::State& bench, const Model& model, bool integers) {
+struct Mode {
+  const char* name;
+  bool integers;
+  Backward backward;
+};
+
+constexpr Mode kModes[] = {{"fp32", false, Backward::kFloat},
+                           {"float", true, Backward::kFloat},
+                           {"int8", true, Backward::kInt8}};
+
+void train_step(benchmark::State& bench, const Model& model, const Mode& mode) {
   const auto graph = build_graph(*model_from_zoo(model.name, model.input, model.classes), {});
   const Dataset data = blob_dataset(model.input, model.classes, kBatch, 1);
   ModelState state = init_model(*graph, 1);
-  if (integers) state = calibrated(*graph, state, data);
-  Network net(*graph, data.grid, kBatch);
+  if (mode.integers) state = calibrated(*graph, state, data);
+  Network net(*graph, data.grid, kBatch, mode.backward);
   net.load(state);
+  const auto params = net.params();
+  const auto grads = net.grads();
   for (auto _ : bench) {
     net.train_batch(data.codes.data(), data.labels.data(), kBatch);
-    for (std::size_t i = 0; i < net.params().size(); ++i) net.params()[i] -= 1e-4F * net.grads()[i];
+    for (std::size_t i = 0; i < params.size(); ++i) params[i] -= 1e-4F * grads[i];
     benchmark::ClobberMemory();
   }
   bench.SetItemsProcessed(bench.iterations() * kBatch);
@@ -44,10 +57,10 @@ void train_step(benchmark::State& bench, const Model& model, bool integers) {
 
 int main(int argc, char** argv) {
   for (const Model& m : kModels) {
-    for (const bool integers : {false, true}) {
-      const std::string name = std::string(m.name) + (integers ? "/qat" : "/fp32");
-      benchmark::RegisterBenchmark(
-          name.c_str(), [&m, integers](benchmark::State& s) { train_step(s, m, integers); });
+    for (const Mode& mode : kModes) {
+      const std::string name = std::string(m.name) + "/" + mode.name;
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [&](benchmark::State& s) { train_step(s, m, mode); });
     }
   }
   benchmark::Initialize(&argc, argv);

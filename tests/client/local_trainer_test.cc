@@ -28,7 +28,8 @@ struct Fixture {
 TEST_CASE("local_trainer: training lowers the loss, in floats and in integers") {
   Fixture f;
   const bool quantized = GENERATE(false, true);
-  CAPTURE(quantized);
+  f.task.training.backward = GENERATE(Backward::kFloat, Backward::kInt8);
+  CAPTURE(quantized, f.task.training.backward);
   if (quantized) f.model = calibrated(f.graph, f.model, f.data);
   LocalTrainer trainer(f.graph, f.data.grid);
   const auto first = trainer.train(f.model, f.task, f.data, f.all);
@@ -42,7 +43,10 @@ TEST_CASE("local_trainer: training lowers the loss, in floats and in integers") 
 TEST_CASE("local_trainer: the result depends on nothing that was trained before") {
   Fixture f;
   LocalTrainer fresh(f.graph, f.data.grid), used(f.graph, f.data.grid);
+  f.task.training.backward = GENERATE(Backward::kFloat, Backward::kInt8);
+  f.model = calibrated(f.graph, f.model, f.data);
   Task other = f.task;
+  other.training.backward = GENERATE(Backward::kFloat, Backward::kInt8);
   other.client = 9;
   other.training.batch = 7;
   const auto different = used.train(f.model, other, f.data, std::span(f.all).first(11));
@@ -52,6 +56,18 @@ TEST_CASE("local_trainer: the result depends on nothing that was trained before"
   REQUIRE(a->delta == b->delta);
   REQUIRE(a->loss == b->loss);
   REQUIRE(a->delta != fresh.train(f.model, other, f.data, f.all)->delta);
+}
+
+TEST_CASE("local_trainer: how gradients are computed changes integer rounds alone") {
+  Fixture f;
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto delta = [&](Backward backward) {
+    f.task.training.backward = backward;
+    return trainer.train(f.model, f.task, f.data, f.all)->delta;
+  };
+  CHECK(delta(Backward::kFloat) == delta(Backward::kInt8));
+  f.model = calibrated(f.graph, f.model, f.data);
+  CHECK(delta(Backward::kFloat) != delta(Backward::kInt8));
 }
 
 TEST_CASE("local_trainer: histograms count the values of calibration samples only") {

@@ -32,6 +32,15 @@ TEST_CASE("schedule: phases follow one another") {
   REQUIRE(s->training(6).scale_learning_rate == 0);
 }
 
+TEST_CASE("schedule: tasks say how gradients are computed") {
+  auto config = some_config();
+  for (const auto& [name, backward] :
+       {std::pair("float", Backward::kFloat), std::pair("int8", Backward::kInt8)}) {
+    config.mutable_client()->set_backward(name);
+    CHECK(Schedule::make(config)->training(3).backward == backward);
+  }
+}
+
 TEST_CASE("schedule: an fp32 run has one phase") {
   auto config = some_config();
   config.mutable_quant()->set_weight_bits(32);

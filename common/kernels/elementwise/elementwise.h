@@ -15,6 +15,19 @@
 
 namespace fedqat::kernels {
 
+// t = (float(a - a_zero) * a_scale + float(b - b_zero) * b_scale) / y_scale, n elements.
+struct AddArgs {
+  std::ptrdiff_t n;
+  const std::uint8_t* a;
+  std::int32_t a_zero;
+  float a_scale;
+  const std::uint8_t* b;
+  std::int32_t b_zero;
+  float b_scale;
+  float y_scale;
+  OutputGrid grid;
+};
+
 struct ElementwiseKernels {
   const char* name;
   Isa isa;
@@ -49,6 +62,12 @@ struct ElementwiseKernels {
   // real = scale * float(code - zero).
   void (*dequantize)(const std::uint8_t* codes, std::ptrdiff_t n, float scale, std::int32_t zero,
                      float* real);
+
+  // y = code of t.
+  void (*add)(const AddArgs& args, std::uint8_t* y);
+  // dv = inside ? dy : 0; returns the sum of dy * (rint(clamp(t)) - (inside ? t : 0)), element i in
+  // lane i mod 16, then over the lanes in order.
+  float (*add_backward)(const AddArgs& args, const float* dy, float* dv);
 };
 
 std::span<const ElementwiseKernels> elementwise_kernels();  // best first

@@ -7,6 +7,6 @@ namespace {
 
 const ElementwiseKernels kElementwiseScalar = {
     "scalar",         Isa::kScalar, requantize,    requantize_backward, quantize_weights,
-    weights_backward, add_bias,     bias_backward, dequantize};
+    weights_backward, add_bias,     bias_backward, dequantize, add, add_backward};
 
 }  // namespace fedqat::kernels

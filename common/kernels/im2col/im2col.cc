@@ -16,51 +16,79 @@ inline void copy_over(T* to, const T* from, std::ptrdiff_t n) {
   for (std::ptrdiff_t i = 0; i < bytes; i += 16) std::memcpy(out + i, in + i, 16);
 }
 
+// A window that sticks out of the image, at row oy and column ox of the output.
 template <class T>
-void unfold(const Window& g, const T* x, T outside, T* patches, std::ptrdiff_t ld) {
+void unfold_edge(const Window& g, const T* x, T outside, int oy, int ox, T* to) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int segment = g.kw * g.c;
+  const int x0 = ox * g.stride - g.padding_w;
+  const int left = std::clamp(-x0, 0, g.kw);               // columns before the image
+  const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);  // and behind it
+  for (int ky = 0; ky < g.kh; ++ky, to += segment) {
+    const int y = oy * g.stride + ky - g.padding_h;
+    if (y < 0 || y >= g.h || left + right >= g.kw) {
+      std::fill_n(to, segment, outside);
+      continue;
+    }
+    const T* from = x + y * row + std::ptrdiff_t{x0 + left} * g.c;
+    std::fill_n(to, left * g.c, outside);
+    copy_over(to + left * g.c, from, std::ptrdiff_t{g.kw - left - right} * g.c);
+    std::fill_n(to + (g.kw - right) * g.c, right * g.c, outside);
+  }
+}
+
+// Windows in order, each to where next() points. kShort: a segment is at most 16 bytes.
+template <bool kShort, class T, class Next>
+void unfold(const Window& g, const T* x, T outside, Next next) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
   for (int oy = 0; oy < g.out_h(); ++oy) {
-    for (int ox = 0; ox < g.out_w(); ++ox, patches += ld) {
+    const int y0 = oy * g.stride - g.padding_h;
+    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
+    for (int ox = 0; ox < g.out_w(); ++ox) {
       const int x0 = ox * g.stride - g.padding_w;
-      const int left = std::clamp(-x0, 0, g.kw);               // columns before the image
-      const int right = std::clamp(x0 + g.kw - g.w, 0, g.kw);  // and behind it
-      T* to = patches;
-      for (int ky = 0; ky < g.kh; ++ky, to += segment) {
-        const int y = oy * g.stride + ky - g.padding_h;
-        if (y < 0 || y >= g.h || left + right >= g.kw) {
-          std::fill_n(to, segment, outside);
-          continue;
-        }
-        const T* from = x + y * row + std::ptrdiff_t{x0 + left} * g.c;
-        if (left + right == 0) {
+      T* to = next();
+      if (!rows_inside || x0 < 0 || x0 + g.kw > g.w) {
+        unfold_edge(g, x, outside, oy, ox, to);
+        continue;
+      }
+      const T* from = x + y0 * row + std::ptrdiff_t{x0} * g.c;
+      for (int ky = 0; ky < g.kh; ++ky, from += row, to += segment) {
+        if constexpr (kShort) {
+          std::memcpy(to, from, 16);
+        } else {
           copy_over(to, from, segment);
-          continue;
         }
-        std::fill_n(to, left * g.c, outside);
-        copy_over(to + left * g.c, from, std::ptrdiff_t{g.kw - left - right} * g.c);
-        std::fill_n(to + (g.kw - right) * g.c, right * g.c, outside);
       }
     }
   }
 }
 
-}  // namespace
-
-void im2col(const Window& window, const std::uint8_t* x, std::uint8_t outside,
-            std::uint8_t* patches, std::ptrdiff_t ld) {
-  unfold(window, x, outside, patches, ld);
+template <class T, class Next>
+void unfold_any(const Window& g, const T* x, T outside, Next next) {
+  if (static_cast<std::size_t>(g.kw * g.c) * sizeof(T) <= 16) {
+    unfold<true>(g, x, outside, next);
+  } else {
+    unfold<false>(g, x, outside, next);
+  }
 }
 
-void im2col(const Window& window, const float* x, float outside, float* patches,
-            std::ptrdiff_t ld) {
-  unfold(window, x, outside, patches, ld);
+// Row after row.
+template <class T>
+auto rows_from(T* row, std::ptrdiff_t ld) {
+  return [row, ld]() mutable {
+    T* at = row;
+    row += ld;
+    return at;
+  };
 }
 
-void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
+template <class T>
+void fold(const Window& g, const T* __restrict dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+          T* __restrict dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
-  for (int oy = 0; oy < g.out_h(); ++oy) {
+  for (int oy = oy0; oy < oy1; ++oy) {
     for (int ox = 0; ox < g.out_w(); ++ox, dpatches += ld) {
       const int x0 = ox * g.stride - g.padding_w;
       const int left = std::clamp(-x0, 0, g.kw);
@@ -70,12 +98,58 @@ void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx
       for (int ky = 0; ky < g.kh; ++ky) {
         const int y = oy * g.stride + ky - g.padding_h;
         if (y < 0 || y >= g.h) continue;
-        const float* from = dpatches + ky * segment;
-        float* to = dx + y * row + std::ptrdiff_t{x0} * g.c;
+        const T* from = dpatches + ky * segment;
+        T* to = dx + y * row + std::ptrdiff_t{x0} * g.c;
         for (int i = first; i < last; ++i) to[i] += from[i];
       }
     }
   }
+}
+
+}  // namespace
+
+void im2col(const Window& window, const std::uint8_t* x, std::uint8_t outside,
+            std::uint8_t* patches, std::ptrdiff_t ld) {
+  unfold_any(window, x, outside, rows_from(patches, ld));
+}
+
+void im2col(const Window& window, const float* x, float outside, float* patches,
+            std::ptrdiff_t ld) {
+  unfold_any(window, x, outside, rows_from(patches, ld));
+}
+
+void im2col_quads(const Window& g, const std::uint8_t* x, std::uint8_t outside,
+                  std::uint8_t* patches, std::ptrdiff_t ld) {
+  const int quads = (g.out_h() * g.out_w() + 3) / 4;
+  int quad = 0;
+  std::uint8_t* strip = patches;
+  unfold_any(g, x, outside, [&] {
+    if (quad == quads) {
+      quad = 0;
+      strip += ld;
+    }
+    return strip + 4 * ld * quad++;
+  });
+}
+
+void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside,
+               std::uint8_t* padded) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c, side = std::ptrdiff_t{g.padding_w} * g.c;
+  const std::ptrdiff_t edge = g.padding_h * (row + 2 * side) + side;  // above and left of row 0
+  padded = std::fill_n(padded, edge, outside);
+  for (int y = 0; y < g.h; ++y, x += row) {
+    padded = std::copy_n(x, row, padded);
+    padded = std::fill_n(padded, y + 1 < g.h ? 2 * side : edge, outside);
+  }
+}
+
+void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
+  fold(g, dpatches, ld, 0, g.out_h(), dx);
+}
+
+void col2im(const Window& g, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            std::int32_t* dx) {
+  fold(g, dpatches, ld, oy0, oy1, dx);
 }
 
 }  // namespace fedqat::kernels

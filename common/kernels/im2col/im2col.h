@@ -25,7 +25,21 @@ void im2col(const Window& window, const std::uint8_t* x, std::uint8_t outside,
             std::uint8_t* patches, std::ptrdiff_t ld);
 void im2col(const Window& window, const float* x, float outside, float* patches, std::ptrdiff_t ld);
 
+// The same with the windows in quads of rows that lie a quarter of the image apart: window i is row
+// 4 (i mod q) + i / q of patches, q = ceil(windows / 4); ld >= depth() + 15. What lies between
+// depth() and ld, and in rows of no window, is undefined.
+void im2col_quads(const Window& window, const std::uint8_t* x, std::uint8_t outside,
+                  std::uint8_t* patches, std::ptrdiff_t ld);
+
+// x in a frame of `outside`: [h + 2 padding_h, w + 2 padding_w, c]. Its windows
+// without padding are those of x, and faster to unfold.
+void pad_image(const Window& window, const std::uint8_t* x, std::uint8_t outside,
+               std::uint8_t* padded);
+
 // The adjoint: dx[...] += every patch element that was copied from there. dx [h, w, c].
 void col2im(const Window& window, const float* dpatches, std::ptrdiff_t ld, float* dx);
+// The same in integers, for the windows of output rows oy0 .. oy1-1, whose first is dpatches.
+void col2im(const Window& window, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            std::int32_t* dx);
 
 }  // namespace fedqat::kernels

@@ -1,6 +1,7 @@
 #include "common/kernels/pool/pool.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace fedqat::kernels {
 namespace {
@@ -37,23 +38,82 @@ void max_windows(const Window& g, const T* x, T* y, std::uint8_t* which) {
   });
 }
 
+// Vectors of every machine. Elements are written in ascending order, so what runs over the end of
+// a pixel is overwritten by the next one, or lies in the slack.
+constexpr int kCodes = 16;
+using Codes [[gnu::vector_size(16)]] = std::uint8_t;
+constexpr int kReals = 4;
+using Bits [[gnu::vector_size(16)]] = std::int32_t;
+using FewCodes [[gnu::vector_size(4)]] = std::uint8_t;
+
+template <class V, class T>
+V load(const T* from) {
+  V v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+template <class V, class T>
+void store(const V& v, T* to) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+// Backward where windows tile the image: pixel by pixel, each of them once.
+void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, float* dx) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const std::ptrdiff_t used = std::ptrdiff_t{g.out_w()} * g.stride * g.c;
+  const std::ptrdiff_t out_row = std::ptrdiff_t{g.out_w()} * g.c;
+  for (int oy = 0; oy < g.out_h(); ++oy, dy += out_row, which += out_row) {
+    for (int ky = 0; ky < g.kh; ++ky, dx += row) {
+      float* to = dx;
+      for (std::ptrdiff_t out = 0; out < out_row; out += g.c) {
+        for (int kx = 0; kx < g.kw; ++kx, to += g.c) {
+          for (int c = 0; c < g.c; c += kReals) {
+            const auto at = __builtin_convertvector(load<FewCodes>(which + out + c), Bits);
+            store((at == ky * g.kw + kx) & load<Bits>(dy + out + c), to + c);
+          }
+        }
+      }
+      std::fill(dx + used, dx + row, 0.0F);
+    }
+  }
+  std::fill_n(dx, (g.h - g.out_h() * g.stride) * row, 0.0F);
+}
+
 }  // namespace
 
-void max_pool(const Window& window, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which) {
-  max_windows(window, x, y, which);
+void max_pool(const Window& g, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
+    for (int c = 0; c < g.c; c += kCodes) {
+      const std::uint8_t* from = x + in + c;
+      Codes best = load<Codes>(from), at = {}, position = {};
+      for (int ky = 0; ky < g.kh; ++ky) {
+        for (int kx = 0; kx < g.kw; ++kx, position += 1) {
+          const Codes v = load<Codes>(from + ky * row + std::ptrdiff_t{kx} * g.c);
+          const auto greater = v > best;
+          best = greater ? v : best;
+          at = greater ? position : at;
+        }
+      }
+      store(best, y + out + c);
+      store(at, which + out + c);
+    }
+  });
 }
 
 void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which) {
   max_windows(window, x, y, which);
 }
 
-void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* which, float* dx) {
+void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* which, bool add,
+                       float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  if (!add && g.kh == g.stride && g.kw == g.stride) return spread_tiles(g, dy, which, dx);
+  if (!add) std::fill_n(dx, g.h * row, 0.0F);
+  std::ptrdiff_t place[256];
+  for (int i = 0; i < g.kh * g.kw; ++i) place[i] = i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
   for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
-    for (int c = 0; c < g.c; ++c) {
-      const int i = which[out + c];
-      dx[in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c + c] += dy[out + c];
-    }
+    for (int c = 0; c < g.c; ++c) dx[in + place[which[out + c]] + c] += dy[out + c];
   });
 }
 

@@ -9,10 +9,13 @@
 namespace fedqat::kernels {
 
 // y = max over the window; which = position of the first maximum, ky * kw + kx (kh * kw <= 256).
+// Up to 15 elements behind the end of each array are touched: all need the slack of Buffer. The
+// codes of several images in a row are to be done in order.
 void max_pool(const Window& window, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which);
 void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which);
-// dx[position of the maximum] += dy.
-void max_pool_backward(const Window& window, const float* dy, const std::uint8_t* which, float* dx);
+// dx[position of the maximum] = dy, 0 elsewhere; add: added to what is in dx. Slack as above.
+void max_pool_backward(const Window& window, const float* dy, const std::uint8_t* which, bool add,
+                       float* dx);
 
 // y = sum over the window of x - zero; exact.
 void sum_pool(const Window& window, const std::uint8_t* x, std::int32_t zero, std::int32_t* y);

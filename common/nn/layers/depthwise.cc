@@ -160,6 +160,7 @@ void DepthwiseLayer::backward_windows(const Pass& pass) {
     depthwise_.weight_gradient(a);
     if (!x.wants_grad) continue;
     a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
+    if (!x.shared) std::fill_n(a.dx, step_.in.size(), 0.0F);
     depthwise_.input_gradient(a);
   }
 }

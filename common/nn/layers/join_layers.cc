@@ -15,7 +15,7 @@ void AddLayer::forward(const Pass& pass) {
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
   if (pass.integers) {
-    add_int(n, a.codes.data(), a.grid, b.codes.data(), b.grid, y.grid, y.codes.data());
+    add_int(add_args(n, a.codes.data(), a.grid, b.codes.data(), b.grid, y.grid), y.codes.data());
     return;
   }
   for (std::size_t i = 0; i < n; ++i) y.real[i] = a.real[i] + b.real[i];
@@ -28,18 +28,21 @@ void AddLayer::backward(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
   if (pass.integers) {
-    const auto position = [&](std::size_t i) {
-      return sum_position(a.codes[i] - a.grid.code.zero, a.grid.scale,
-                          b.codes[i] - b.grid.code.zero, b.grid.scale, y.grid.scale);
-    };
-    const float dscale = straight_through(n, position, y.grid.code, y.grad.data(), dv_.data());
+    const auto args = add_args(n, a.codes.data(), a.grid, b.codes.data(), b.grid, y.grid);
+    const float dscale = kernels::elementwise().add_backward(args, y.grad.data(), dv_.data());
     set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
   } else {
     pass_real(n, step_.relu, y.real.data(), y.grad.data(), dv_.data());
   }
   for (Value* x : {&a, &b}) {
     if (!x->wants_grad) continue;
-    for (std::size_t i = 0; i < n; ++i) x->grad[i] += dv_[i];
+    float* __restrict dx = x->grad.data();
+    const float* __restrict dv = dv_.data();
+    if (x->shared) {
+      for (std::size_t i = 0; i < n; ++i) dx[i] += dv[i];
+    } else {
+      std::copy_n(dv, n, dx);
+    }
   }
 }
 
@@ -64,7 +67,7 @@ void ReluLayer::backward(const Pass& pass) {
   const std::size_t n = static_cast<std::size_t>(pass.n) * step_.out.size();
   for (std::size_t i = 0; i < n; ++i) {
     const bool above = pass.integers ? x.codes[i] > x.grid.code.zero : x.real[i] > 0;
-    if (above) x.grad[i] += y.grad[i];
+    x.grad[i] = (x.shared ? x.grad[i] : 0.0F) + (above ? y.grad[i] : 0.0F);
   }
 }
 

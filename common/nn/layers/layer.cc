@@ -11,17 +11,18 @@
 
 namespace fedqat {
 
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch) {
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+                                  Backward backward) {
   if (step.batch_norm) {
     Step sums = step;
     sums.batch_norm = sums.relu = false;  // in fp32; integers have the ReLU in the output's grid
     return std::make_unique<BatchNormLayer>(graph, step, max_batch,
-                                            make_layer(graph, sums, max_batch));
+                                            make_layer(graph, sums, max_batch, backward));
   }
   switch (step.op) {
     case Op::kDense:
     case Op::kConv2d:
-      return std::make_unique<LinearLayer>(graph, step, max_batch);
+      return std::make_unique<LinearLayer>(graph, step, max_batch, backward);
     case Op::kDepthwiseConv2d:
       return std::make_unique<DepthwiseLayer>(graph, step, max_batch);
     case Op::kMaxPool:

@@ -7,7 +7,9 @@
 #include <span>
 
 #include "common/kernels/elementwise/elementwise.h"
+#include "common/kernels/gradient/gradient.h"
 #include "common/kernels/sgemm/sgemm.h"
+#include "common/nn/backward.h"
 #include "common/nn/graph.h"
 #include "common/nn/integer_ops.h"
 #include "common/tensor/buffer.h"
@@ -23,6 +25,7 @@ struct Value {
   Buffer<float> real;
   Buffer<float> grad;
   bool wants_grad = true;  // false for the input
+  bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
 };
 
 // What a pass works on. Spans stay valid for the network's life.
@@ -32,8 +35,9 @@ struct Pass {
   std::span<float> grads;         // same order
   int n = 0;                      // samples in this batch
   bool integers = false;
-  float* scratch = nullptr;  // kSgemmScratch floats
-  bool training = false;     // a backward pass follows
+  float* scratch = nullptr;       // kSgemmScratch floats
+  bool training = false;          // a backward pass follows
+  kernels::RandomKey random{};  // of int8 gradients; the stream is the step's number
 };
 
 class Layer {
@@ -43,12 +47,14 @@ class Layer {
   virtual void load(const Pass&) {}
   // inputs -> output. backward() relies on what the forward() before it kept.
   virtual void forward(const Pass& pass) = 0;
-  // Adds to the gradients of inputs that want one; sets its own parameters' gradients.
+  // Sets the gradients of inputs that want one, adds to those of shared ones; sets its own
+  // parameters' gradients.
   virtual void backward(const Pass& pass) = 0;
 };
 
 // The layer of a step, for batches of up to max_batch samples.
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch);
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+                                  Backward backward);
 
 // LSQ's gradient of theta = log2 s from dscale = dL/ds: s ln2 dL/ds / sqrt(count * levels)
 // [Esser20] section 2.2; count = values in a sample (activations) or channel (weights).

@@ -15,7 +15,7 @@ int positive_levels(int weight_bits) { return (1 << (weight_bits - 1)) - 1; }
 
 }  // namespace
 
-LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch)
+LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch, Backward backward)
     : graph_(graph),
       step_(step),
       sgemm_(kernels::sgemm_kernel()),
@@ -32,7 +32,12 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch)
   if (conv_) patches_ = Buffer<float>(block_rows * static_cast<std::size_t>(fan_in_));
   if (!graph.quant.is_float()) {
     integer_ = std::make_unique<LinearInt>(step);
-    acc_ = Buffer<std::int32_t>(outputs);
+    if (backward == Backward::kInt8 && LinearInt8::fits(step)) {
+      int8_.emplace(graph, step, max_batch);
+      residual_ = Buffer<std::int8_t>(outputs);
+    } else {
+      acc_ = Buffer<std::int32_t>(outputs);
+    }
     w_codes_ = Buffer<std::int8_t>(weights);
     w_hat_ = Buffer<float>(weights);
     w_scale_.resize(static_cast<std::size_t>(channels_));
@@ -77,6 +82,7 @@ void LinearLayer::load_codes(const Pass& pass) {
                                 w_scale_.data(), positive_levels(step_.weight_bits),
                                 w_codes_.data(), w_hat_.data());
   integer_->set(w_codes_.data(), w_scale_.data(), bias_code_.data(), x.grid, y.grid);
+  if (int8_) int8_->load(pass, w_codes_.data(), w_scale_.data());
 }
 
 template <class T>
@@ -97,7 +103,8 @@ void LinearLayer::forward(const Pass& pass) {
   if (!pass.integers) return forward_float(pass);
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  integer_->forward(x.codes.data(), pass.n, acc_.data(), y.codes.data());
+  integer_->forward(x.codes.data(), pass.n, y.codes.data(), int8_ ? nullptr : acc_.data(),
+                    int8_ ? residual_.data() : nullptr);
 }
 
 void LinearLayer::forward_float(const Pass& pass) {
@@ -134,6 +141,7 @@ void LinearLayer::forward_float(const Pass& pass) {
 }
 
 void LinearLayer::backward(const Pass& pass) {
+  if (pass.integers && int8_) return int8_->backward(pass, residual_.data());
   backward_output(pass);
   backward_products(pass);
 }
@@ -222,10 +230,11 @@ void LinearLayer::backward_products(const Pass& pass) {
     const auto size = static_cast<std::ptrdiff_t>(step_.in.size());
     gx.m = samples * rows;
     gx.a = dv;
-    gx.accumulate = !conv_;
+    gx.accumulate = !conv_ && x.shared;
     gx.c = conv_ ? patches_.data() : x.grad.data() + first * size;
     sgemm_.run(gx);
     if (!conv_) continue;
+    if (!x.shared) std::fill_n(x.grad.data() + first * size, samples * size, 0.0F);
     for (int s = 0; s < samples; ++s) {
       kernels::col2im(window_of(step_), patches_.data() + std::ptrdiff_t{s} * rows * fan_in_,
                       fan_in_, x.grad.data() + (first + s) * size);

@@ -1,15 +1,17 @@
 // Dense and Conv2D of the trainer.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/nn/layers/layer.h"
+#include "common/nn/layers/linear_int8.h"
 
 namespace fedqat {
 
 class LinearLayer final : public Layer {
  public:
-  LinearLayer(const Graph& graph, const Step& step, int max_batch);
+  LinearLayer(const Graph& graph, const Step& step, int max_batch, Backward backward);
 
   void load(const Pass& pass) override;
   void forward(const Pass& pass) override;
@@ -41,7 +43,9 @@ class LinearLayer final : public Layer {
   Buffer<float> dv_;
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
-  Buffer<std::int32_t> acc_;
+  std::optional<LinearInt8> int8_;
+  Buffer<std::int8_t> residual_;  // with int8_
+  Buffer<std::int32_t> acc_;      // without
   Buffer<std::int8_t> w_codes_;
   Buffer<float> w_hat_;
   std::vector<float> w_scale_;

@@ -1,5 +1,7 @@
 #include "common/nn/layers/pool_layers.h"
 
+#include <algorithm>
+
 #include "common/kernels/pool/pool.h"
 #include "common/nn/layers/position.h"
 
@@ -29,7 +31,7 @@ void MaxPoolLayer::backward(const Pass& pass) {
   for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
     kernels::max_pool_backward(window_of(step_), y.grad.data() + s * step_.out.size(),
                                which_.data() + s * step_.out.size(),
-                               x.grad.data() + s * step_.in.size());
+                               x.shared, x.grad.data() + s * step_.in.size());
   }
 }
 
@@ -74,8 +76,9 @@ void AvgPoolLayer::backward(const Pass& pass) {
       pass_real(step_.out.size(), step_.relu, y.real.data() + out, dy, dv_.data());
     }
     if (x.wants_grad) {
-      kernels::mean_pool_backward(window_of(step_), dv_.data(),
-                                  x.grad.data() + s * step_.in.size());
+      float* dx = x.grad.data() + s * step_.in.size();
+      if (!x.shared) std::fill_n(dx, step_.in.size(), 0.0F);
+      kernels::mean_pool_backward(window_of(step_), dv_.data(), dx);
     }
   }
   if (pass.integers) set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);

@@ -83,9 +83,13 @@ void check_same(const Result<SealedUpdate>& a, const Result<SealedUpdate>& b) {
 }  // namespace
 
 TEST_CASE("checkpoint: power lost after any batch, the resumed update has the same bits") {
-  const Phase phase = GENERATE(Phase::kWarmup, Phase::kObserve, Phase::kQuantized);
-  CAPTURE(phase_name(phase));
+  const auto [phase, backward] = GENERATE(std::pair(Phase::kWarmup, Backward::kFloat),
+                                          std::pair(Phase::kObserve, Backward::kInt8),
+                                          std::pair(Phase::kQuantized, Backward::kFloat),
+                                          std::pair(Phase::kQuantized, Backward::kInt8));
+  CAPTURE(phase_name(phase), backward);
   Fixture f(phase);
+  f.work.task.training.backward = backward;
   const auto whole = f.train(nullptr);
   for (int n = 1; n <= kBatches; ++n) {
     CAPTURE(n);

@@ -1,4 +1,5 @@
 // im2col and pooling against their definitions.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace {
 
 const std::vector<Window> kWindows = {
     {6, 5, 1, 3, 3, 1, 0, 0},  {6, 5, 3, 3, 3, 1, 1, 1}, {7, 7, 2, 5, 3, 2, 2, 2},
-    {4, 4, 17, 2, 2, 2, 0, 0}, {3, 3, 1, 3, 3, 1, 3, 3}, {8, 1, 4, 3, 1, 1, 0, 0},
+    {4, 4, 17, 2, 2, 2, 0, 0}, {7, 5, 6, 2, 2, 2, 0, 0}, {3, 3, 1, 3, 3, 1, 3, 3}, {8, 1, 4, 3, 1, 1, 0, 0},
     {9, 6, 1, 5, 4, 2, 2, 1},  {1, 7, 3, 1, 3, 2, 0, 1},
 };
 
@@ -54,6 +55,56 @@ TEST_CASE("im2col: every patch element comes from its place, or from outside") {
   }
 }
 
+TEST_CASE("pad_image: its windows without padding are those with") {
+  for (const Window& g : kWindows) {
+    const auto x = random_codes(image_size(g));
+    const Window inside{g.h + 2 * g.padding_h, g.w + 2 * g.padding_w, g.c, g.kh, g.kw, g.stride, 0, 0};
+    const auto n = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
+    Buffer<std::uint8_t> padded(image_size(inside)), a(n), b(n);
+    pad_image(g, x.data(), 99, padded.data());
+    im2col(g, x.data(), 99, a.data(), g.depth());
+    im2col(inside, padded.data(), 0, b.data(), g.depth());
+    REQUIRE(std::equal(a.data(), a.data() + n, b.data()));
+  }
+}
+
+TEST_CASE("im2col: in quads the rows are those of im2col, in the order of a sheet") {
+  for (const Window& g : kWindows) {
+    const auto x = random_codes(image_size(g));
+    const std::ptrdiff_t ld = g.depth() + 15, windows = g.out_h() * g.out_w();
+    const std::ptrdiff_t quads = (windows + 3) / 4;
+    Buffer<std::uint8_t> rows(static_cast<std::size_t>(windows * ld));
+    Buffer<std::uint8_t> sheet(static_cast<std::size_t>(4 * quads * ld));
+    im2col(g, x.data(), 99, rows.data(), ld);
+    im2col_quads(g, x.data(), 99, sheet.data(), ld);
+    for (std::ptrdiff_t i = 0; i < windows; ++i) {
+      const std::uint8_t* row = rows.data() + i * ld;
+      REQUIRE(std::equal(row, row + g.depth(), sheet.data() + (4 * (i % quads) + i / quads) * ld));
+    }
+  }
+}
+
+TEST_CASE("col2im: in integers, strip by strip, gives what it gives in fp32") {
+  for (const Window& g : kWindows) {
+    const auto n = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
+    const auto codes = random_codes(n);
+    Buffer<float> patches(n), dx(image_size(g));
+    Buffer<std::int32_t> int_patches(n), int_dx(image_size(g));
+    for (std::size_t i = 0; i < n; ++i) {
+      int_patches[i] = codes[i] - 100;
+      patches[i] = static_cast<float>(int_patches[i]);
+    }
+    col2im(g, patches.data(), g.depth(), dx.data());
+    for (int y = 0; y < g.out_h(); y += 2) {
+      col2im(g, int_patches.data() + std::ptrdiff_t{y} * g.out_w() * g.depth(), g.depth(), y,
+             std::min(y + 2, g.out_h()), int_dx.data());
+    }
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      REQUIRE(dx[i] == static_cast<float>(int_dx[i]));
+    }
+  }
+}
+
 TEST_CASE("col2im: is the adjoint of im2col") {
   for (const Window& g : kWindows) {
     const auto codes = random_codes(image_size(g));
@@ -81,12 +132,13 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
     const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
     Buffer<std::uint8_t> y(out), which(out);
     max_pool(g, x.data(), y.data(), which.data());
-    Buffer<float> dy(out), dx(image_size(g));
-    for (auto& v : dy.span()) v = 1;
-    max_pool_backward(g, dy.data(), which.data(), dx.data());
-    float total = 0;
-    for (const float v : dx.span()) total += v;
-    CHECK(total == static_cast<float>(out));
+    Buffer<float> dy(out), dx(image_size(g)), added(image_size(g));
+    for (std::size_t k = 0; k < out; ++k) dy[k] = static_cast<float>(k + 1);
+    for (auto& v : dx.span()) v = 7;
+    for (auto& v : added.span()) v = 7;
+    max_pool_backward(g, dy.data(), which.data(), false, dx.data());
+    max_pool_backward(g, dy.data(), which.data(), true, added.data());
+    std::vector<float> expected(image_size(g), 0.0F);
     std::size_t i = 0;
     for (int oy = 0; oy < g.out_h(); ++oy)
       for (int ox = 0; ox < g.out_w(); ++ox)
@@ -98,7 +150,13 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
           }
           REQUIRE(y[i] == best);
           REQUIRE(which[i] == at);
+          const int from = (oy * g.stride + at / g.kw) * g.w + ox * g.stride + at % g.kw;
+          expected[static_cast<std::size_t>(from * g.c + c)] += dy[i];
         }
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      REQUIRE(dx[k] == expected[k]);
+      REQUIRE(added[k] == 7 + expected[k]);
+    }
   }
 }
 

@@ -32,16 +32,19 @@ void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace fedqat;
 
-TEST_CASE("network: no step after the first allocates, in fp32 and in integers") {
+TEST_CASE(
+    "network: no step after the first allocates, in fp32, in integers and with int8 gradients") {
   const Shape image{9, 8, 3};
   const bool normalized = GENERATE(false, true);
   const auto graph =
       build_graph(normalized ? batch_norm_model(image, 6) : every_layer_model(image, 6), {});
   const Dataset data = random_dataset(image, 6, 32, 5);
   ModelState state = init_model(*graph, 3);
-  Network net(*graph, data.grid, 32);
-  for (const bool integers : {false, true}) {
-    if (integers) state = calibrated(*graph, state, data);
+  Network fp32(*graph, data.grid, 32);
+  Network int8(*graph, data.grid, 32, Backward::kInt8);
+  for (const int pass : {0, 1, 2}) {
+    if (pass == 1) state = calibrated(*graph, state, data);
+    Network& net = pass == 2 ? int8 : fp32;
     net.load(state);
     net.train_batch(data.codes.data(), data.labels.data(), 32);
     const long before = allocations;

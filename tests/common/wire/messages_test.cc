@@ -38,7 +38,7 @@ Task some_task() {
   t.client = 42;
   t.seed = 9;
   t.deadline_ms = 600000;
-  t.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 0};
+  t.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 0, Backward::kInt8};
   t.grid = {{8, 0.01F}, {16, 1e-5F}, {0, 1}, {32, 1}};
   return t;
 }
@@ -91,12 +91,20 @@ TEST_CASE("messages: replies come back") {
   REQUIRE(task.run == 0x0123456789ABCDEF);
   REQUIRE(task.phase == Phase::kQuantized);
   REQUIRE(task.training.scale_learning_rate == 1.5F);
+  REQUIRE(task.training.backward == Backward::kInt8);
   REQUIRE(task.grid == some_task().grid);
   const ModelChunk chunk{4, 1, 2, digest(3), Bytes(10)};
   REQUIRE(std::get<ModelChunk>(decode_reply(encode_reply({0, chunk}))->body).data == chunk.data);
   REQUIRE(std::get<Ack>(decode_reply(encode_reply({0, Ack{1, 2, 3, true}}))->body).complete);
   const auto refusal = decode_reply(encode_reply({0, Refusal{RefusalCode::kLate, "too late"}}));
   REQUIRE(std::get<Refusal>(refusal->body).text == "too late");
+}
+
+TEST_CASE("messages: a task that does not say how gradients are computed means fp32") {
+  const auto r = decode_changed(
+      some_task(), +[](wire::TaskProto& t) { t.clear_backward(); });
+  REQUIRE(r);
+  CHECK(std::get<Task>(r->body).training.backward == Backward::kFloat);
 }
 
 TEST_CASE("messages: a task with a bad field is refused and the field is named") {
@@ -111,6 +119,7 @@ TEST_CASE("messages: a task with a bad field is refused and the field is named")
   refuses([](wire::TaskProto& t) { t.set_epochs(0); }, "task.epochs");
   refuses([](wire::TaskProto& t) { t.set_batch(5000); }, "task.batch");
   refuses([](wire::TaskProto& t) { t.set_momentum(1); }, "task.momentum");
+  refuses([](wire::TaskProto& t) { t.set_backward(2); }, "task.backward");
   refuses([](wire::TaskProto& t) { t.set_learning_rate(std::nanf("")); }, "task.learning_rate");
   refuses([](wire::TaskProto& t) { t.mutable_grid(0)->set_bits(17); }, "task");
   refuses([](wire::TaskProto& t) { t.mutable_grid(0)->set_step(-1); }, "task");

@@ -1,0 +1,112 @@
+#include "common/nn/layers/input_gradient.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fedqat {
+namespace {
+
+constexpr int kStripSums = 1 << 15;  // 128 KiB
+constexpr std::uint8_t kZero = 128;  // code of a gradient of 0
+
+std::size_t size_of(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
+
+}  // namespace
+
+InputGradient::InputGradient(const Step& step)
+    : step_(step), qgemm_(kernels::qgemm_kernel()), gradient_(kernels::gradient()) {
+  const int c = step.out.c;
+  product_.a_zero = kZero;
+  if (step.op == Op::kDense) {
+    product_.n = static_cast<int>(step.in.size());
+    product_.k = c;
+    strip_ = std::max(1, kStripSums / product_.n);
+    acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * product_.n));
+  } else {
+    const int above = step.kernel_h - 1 - step.padding_h, left = step.kernel_w - 1 - step.padding_w;
+    correlates_ = step.stride == 1 && above >= 0 && left >= 0;
+    turned_ = {step.out.h, step.out.w, c, step.kernel_h, step.kernel_w, 1, above, left};
+    product_.n = correlates_ ? step.in.c : window_of(step).depth();
+    product_.k = correlates_ ? turned_.depth() : c;
+    // A strip is whole rows of the image that the product gives, or takes.
+    const int width = correlates_ ? step.in.w : step.out.w;
+    const int height = correlates_ ? step.in.h : step.out.h;
+    strip_ = std::clamp(kStripSums / (width * product_.n), 1, height);
+    acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * width * product_.n));
+    if (correlates_) {
+      unfold_.emplace(turned_);
+      patch_ld_ = (std::ptrdiff_t{product_.k} + 3) / 4 * 4;
+      patches_ = Buffer<std::uint8_t>(size_of(std::ptrdiff_t{height} * width * patch_ld_));
+      turned_codes_ = Buffer<std::int8_t>(size_of(std::ptrdiff_t{product_.k} * product_.n));
+    } else {
+      image_ = Buffer<std::int32_t>(step.in.size());
+    }
+  }
+  product_.acc = acc_.data();
+  product_.ldacc = product_.n;
+  packed_ = Buffer<std::byte>(qgemm_.packed_bytes(product_.n, product_.k));
+  product_.b_packed = packed_.data();
+}
+
+void InputGradient::load(const std::int8_t* codes) {
+  const std::int8_t* from = codes;
+  if (correlates_) {  // [c, ky, kx, in] -> [ky, kx, c, in], both kernel axes turned round
+    const int c = step_.out.c, in = step_.in.c, area = step_.kernel_h * step_.kernel_w;
+    for (int i = 0; i < c; ++i) {
+      for (int k = 0; k < area; ++k) {
+        std::memcpy(turned_codes_.data() + (std::ptrdiff_t{area - 1 - k} * c + i) * in,
+                    codes + (std::ptrdiff_t{i} * area + k) * in, size_of(in));
+      }
+    }
+    from = turned_codes_.data();
+  }
+  qgemm_.pack_transposed(from, product_.n, product_.n, product_.k, packed_.data());
+}
+
+void InputGradient::run(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
+  if (step_.op == Op::kDense) return dense(q8, samples, unit, add, dx);
+  for (int s = 0; s < samples; ++s, q8 += step_.out.size(), dx += step_.in.size()) {
+    correlates_ ? correlate(q8, unit, add, dx) : scatter(q8, unit, add, dx);
+  }
+}
+
+void InputGradient::dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
+  kernels::QgemmArgs g = product_;
+  g.lda = g.k;
+  for (int first = 0; first < samples; first += strip_) {
+    g.m = std::min(strip_, samples - first);
+    g.a = q8 + std::ptrdiff_t{first} * g.k;
+    qgemm_.run(g);
+    gradient_.scale_sums(acc_.data(), std::ptrdiff_t{g.m} * g.n, unit, add,
+                         dx + std::ptrdiff_t{first} * g.n);
+  }
+}
+
+void InputGradient::correlate(const std::uint8_t* q8, float unit, bool add, float* dx) {
+  unfold_->rows(q8, kZero, patches_.data(), patch_ld_);
+  kernels::QgemmArgs g = product_;
+  g.lda = patch_ld_;
+  for (int y = 0; y < step_.in.h; y += strip_) {
+    const std::ptrdiff_t first = std::ptrdiff_t{y} * step_.in.w;
+    g.m = std::min(strip_, step_.in.h - y) * step_.in.w;
+    g.a = patches_.data() + first * patch_ld_;
+    qgemm_.run(g);
+    gradient_.scale_sums(acc_.data(), std::ptrdiff_t{g.m} * g.n, unit, add, dx + first * g.n);
+  }
+}
+
+void InputGradient::scatter(const std::uint8_t* q8, float unit, bool add, float* dx) {
+  std::fill_n(image_.data(), image_.size(), 0);
+  kernels::QgemmArgs g = product_;
+  g.lda = g.k;
+  for (int y = 0; y < step_.out.h; y += strip_) {
+    const int end = std::min(step_.out.h, y + strip_);
+    g.m = (end - y) * step_.out.w;
+    g.a = q8 + std::ptrdiff_t{y} * step_.out.w * g.k;
+    qgemm_.run(g);
+    kernels::col2im(window_of(step_), acc_.data(), g.n, y, end, image_.data());
+  }
+  gradient_.scale_sums(image_.data(), static_cast<std::ptrdiff_t>(image_.size()), unit, add, dx);
+}
+
+}  // namespace fedqat

@@ -1,0 +1,227 @@
+// qgemm_tn takes gradients in quads of rows, byte by byte. To make quads from whole vectors, the
+// output rows come in sheets of four strips, and a quad has a row of each strip: a sheet of Conv2D
+// is a sample (im2col_quads() lays its patches out alike), of Dense four samples.
+#include "common/nn/layers/linear_int8.h"
+
+#include <algorithm>
+
+namespace fedqat {
+namespace {
+
+constexpr float kSmallestRange = 0x1p-100F;  // 32512 / range stays finite
+constexpr int kLanes = 256;                  // at least so many for the scale's gradient
+constexpr int kDigits = 2;
+constexpr int kChannelBlock = 64;  // dense: channels whose digit sums stay in the cache
+
+int rows_of(const Step& s) { return s.op == Op::kDense ? 1 : s.out.h * s.out.w; }
+int fan_in_of(const Step& s) {
+  return s.op == Op::kDense ? static_cast<int>(s.in.size()) : window_of(s).depth();
+}
+std::size_t product(std::ptrdiff_t a, std::ptrdiff_t b) { return static_cast<std::size_t>(a * b); }
+int samples_per_sum(const Step& s) { return kernels::kMaxRows / rows_of(s); }
+
+}  // namespace
+
+bool LinearInt8::fits(const Step& s) {
+  return rows_of(s) <= kernels::kMaxRows &&
+         std::int64_t{s.out.c} * s.kernel_h * s.kernel_w <= kernels::kMaxDepth;
+}
+
+LinearInt8::LinearInt8(const Graph& graph, const Step& step, int max_batch)
+    : graph_(graph),
+      step_(step),
+      qgemm_tn_(kernels::qgemm_tn_kernel()),
+      gradient_(kernels::gradient()),
+      conv_(step.op == Op::kConv2d),
+      channels_(step.out.c),
+      fan_in_(fan_in_of(step)),
+      sheet_samples_(conv_ ? 1 : 4),
+      sheet_rows_(conv_ ? rows_of(step) : 4),
+      quads_((sheet_rows_ + 3) / 4) {
+  const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step)) : max_batch;
+  const std::ptrdiff_t sheets = (block + sheet_samples_ - 1) / sheet_samples_;
+  const auto out = static_cast<std::ptrdiff_t>(step.out.size());
+  const std::ptrdiff_t quad = 4 * std::ptrdiff_t{channels_};
+  random_ = Buffer<std::uint8_t>(product(block, out) + 2 * kernels::kRandomGroup);
+  q8_ = Buffer<std::uint8_t>(product(block, out));
+  q16_ = Buffer<std::int16_t>(product(quads_, quad));
+  digits_ = Buffer<std::int8_t>(product(sheets * quads_, kDigits * quad));
+  bias_sums_ = Buffer<std::int32_t>(product(kDigits, channels_));
+  const int summed = conv_ ? channels_ : std::min(channels_, kChannelBlock);
+  sums_ = Buffer<std::int32_t>(product(kDigits * summed, fan_in_));
+  if (max_batch > samples_per_sum(step)) {
+    earlier_ = Buffer<float>(product(channels_, fan_in_));
+    bias_earlier_ = Buffer<float>(product(1, channels_));
+  }
+  if (conv_) {
+    unfold_.emplace(window_of(step));
+    patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
+    patches_ = Buffer<std::uint8_t>(product(sheets * quads_ * 4, patch_ld_));
+  }
+  if (step.inputs[0] != 0) input_.emplace(step);
+  const int times = (kLanes + channels_ - 1) / channels_;
+  wide_scale_.resize(product(times, channels_));
+  lanes_.resize(wide_scale_.size());
+}
+
+std::span<float> LinearInt8::grad(const Pass& pass, int index) const {
+  const ParamTensor& p = graph_.params[static_cast<std::size_t>(index)];
+  return pass.grads.subspan(p.offset, p.size);
+}
+
+void LinearInt8::load(const Pass& pass, const std::int8_t* codes, const float* scales) {
+  scales_ = scales;
+  for (std::size_t i = 0; i < wide_scale_.size(); ++i) {
+    wide_scale_[i] = scales[i % static_cast<std::size_t>(channels_)];
+  }
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  if (x.wants_grad) input_->load(codes);
+}
+
+void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  std::fill(lanes_.begin(), lanes_.end(), 0.0F);
+  const float range = gradient_.range(
+      {y.grad.data(), residual, y.codes.data(),
+       static_cast<std::ptrdiff_t>(product(pass.n, static_cast<std::ptrdiff_t>(step_.out.size()))),
+       static_cast<int>(wide_scale_.size()), wide_scale_.data()},
+      y.grid.code.zero, lanes_.data());
+  float dscale = 0;
+  for (const float lane : lanes_) dscale += lane;
+  grad(pass, step_.activation_scale)[0] =
+      log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
+  if (range < kSmallestRange) return clear(pass);
+
+  const int sum = samples_per_sum(step_);
+  const int most = conv_ ? samples_per_block(step_) : pass.n;
+  bool earlier = false;
+  for (int first = 0, samples = 0; first < pass.n; first += samples) {
+    const int in_sum = first % sum;
+    samples = std::min({most, sum - in_sum, pass.n - first});
+    if (first > 0 && in_sum == 0) {
+      keep_sums(earlier);
+      earlier = true;
+    }
+    const Block block{first, samples};
+    quantize(pass, residual, kernels::kGradientCodes / range, block);
+    if (conv_) sum_conv(pass, block, in_sum > 0);
+    if (x.wants_grad) {
+      input_->run(q8_.data(), samples, range / 127.0F, x.shared,
+                  x.grad.data() + product(first, static_cast<std::ptrdiff_t>(step_.in.size())));
+    }
+  }
+  conv_ ? set_gradients(pass, range, 0, channels_, earlier) : dense_weights(pass, range);
+}
+
+void LinearInt8::quantize(const Pass& pass, const std::int8_t* residual, float inverse,
+                          Block block) {
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  const std::ptrdiff_t begin = block.first * out, end = begin + block.samples * out;
+  const std::ptrdiff_t group = begin / kernels::kRandomGroup;
+  const std::ptrdiff_t groups = (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
+  gradient_.random_bytes(pass.random, static_cast<std::uint32_t>(step_.output - 1),
+                         static_cast<std::uint32_t>(group), groups, random_.data());
+  const std::uint8_t* random = random_.data() + (begin - group * kernels::kRandomGroup);
+  const std::ptrdiff_t sheet = sheet_samples_ * out;
+  const std::ptrdiff_t padded = 4 * std::ptrdiff_t{quads_} * channels_;
+  std::int8_t* digits = digits_.data();
+  for (std::ptrdiff_t at = begin; at < end; at += sheet, digits += kDigits * padded) {
+    const std::ptrdiff_t count = std::min(sheet, end - at);
+    gradient_.quantize({y.grad.data() + at, residual + at, y.codes.data() + at, count,
+                        static_cast<int>(wide_scale_.size()), wide_scale_.data()},
+                       inverse, random + (at - begin), q16_.data(), q8_.data() + (at - begin));
+    std::fill(q16_.data() + count, q16_.data() + padded, std::int16_t{0});
+    gradient_.split_digits(q16_.data(), padded / 4, digits);
+  }
+}
+
+void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const std::ptrdiff_t rows = 4 * std::ptrdiff_t{quads_};
+  for (int s = 0; s < block.samples; ++s) {
+    unfold_->quads(x.codes.data() + (block.first + s) * step_.in.size(),
+                   static_cast<std::uint8_t>(x.grid.code.zero),
+                   patches_.data() + s * rows * patch_ld_, patch_ld_);
+  }
+  kernels::QgemmTnArgs g{};
+  g.m = static_cast<int>(block.samples * rows);
+  g.c = kDigits * channels_;
+  g.k = fan_in_;
+  g.g = digits_.data();
+  g.ldg = kDigits * 4 * std::ptrdiff_t{channels_};
+  g.x = patches_.data();
+  g.ldx = patch_ld_;
+  g.x_zero = x.grid.code.zero;
+  g.acc = sums_.data();
+  g.ldacc = fan_in_;
+  g.gsum = bias_sums_.data();
+  g.accumulate = accumulate;
+  qgemm_tn_.run(g);
+}
+
+void LinearInt8::dense_weights(const Pass& pass, float range) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  kernels::QgemmTnArgs g{};
+  g.m = pass.n;
+  g.k = fan_in_;
+  g.ldg = kDigits * 4 * std::ptrdiff_t{channels_};
+  g.x = x.codes.data();
+  g.ldx = fan_in_;
+  g.x_zero = x.grid.code.zero;
+  g.acc = sums_.data();
+  g.ldacc = fan_in_;
+  for (int c = 0; c < channels_; c += kChannelBlock) {
+    const int count = std::min(kChannelBlock, channels_ - c);
+    g.c = kDigits * count;
+    g.g = digits_.data() + kDigits * 4 * std::ptrdiff_t{c};
+    g.gsum = bias_sums_.data() + kDigits * c;
+    qgemm_tn_.run(g);
+    set_gradients(pass, range, c, count, false);
+  }
+}
+
+void LinearInt8::keep_sums(bool earlier) {
+  const auto k = static_cast<std::ptrdiff_t>(fan_in_);
+  for (int c = 0; c < channels_; ++c) {
+    float* sum = earlier_.data() + c * k;
+    gradient_.join_digits({sums_.data() + kDigits * c * k, earlier ? sum : nullptr}, fan_in_, sum);
+    float* bias = bias_earlier_.data() + c;
+    gradient_.join_digits({bias_sums_.data() + kDigits * c, earlier ? bias : nullptr}, 1, bias);
+  }
+}
+
+void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const ParamTensor& weight = graph_.params[static_cast<std::size_t>(step_.weight)];
+  const auto dw = grad(pass, step_.weight);
+  const auto db = grad(pass, step_.bias), dtheta = grad(pass, step_.weight_scale);
+  const int levels = (1 << (step_.weight_bits - 1)) - 1;
+  const float unit = range / kernels::kGradientCodes;
+  for (int i = 0; i < count; ++i) {
+    const auto c = static_cast<std::size_t>(first + i);
+    const std::size_t row = c * static_cast<std::size_t>(fan_in_);
+    const std::int32_t* bias = bias_sums_.data() + kDigits * c;
+    gradient_.join_digits({bias, earlier ? &bias_earlier_[c] : nullptr}, 1, &db[c]);
+    db[c] *= unit / scales_[c];
+    const kernels::WeightSums sums{sums_.data() + product(kDigits * i, fan_in_),
+                                   earlier ? earlier_.data() + row : nullptr};
+    const float dscale =
+        gradient_.weights(sums, pass.params.data() + weight.offset + row, fan_in_, scales_[c],
+                          levels, (unit * x.grid.scale) / scales_[c], dw.data() + row);
+    dtheta[c] = log2_scale_gradient(scales_[c], dscale, static_cast<std::size_t>(fan_in_), levels);
+  }
+}
+
+void LinearInt8::clear(const Pass& pass) const {
+  for (const int index : {step_.weight, step_.bias, step_.weight_scale}) {
+    const auto g = grad(pass, index);
+    std::fill(g.begin(), g.end(), 0.0F);
+  }
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  if (!x.wants_grad || x.shared) return;
+  std::fill_n(x.grad.data(), static_cast<std::size_t>(pass.n) * step_.in.size(), 0.0F);
+}
+
+}  // namespace fedqat

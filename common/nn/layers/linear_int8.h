@@ -1,0 +1,61 @@
+// The int8 backward pass of Dense and Conv2D: docs/numerics.md, "Training".
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "common/kernels/qgemm_tn/qgemm_tn.h"
+#include "common/nn/layers/input_gradient.h"
+#include "common/nn/layers/layer.h"
+
+namespace fedqat {
+
+class LinearInt8 {
+ public:
+  // Whether all its sums are exact in int32; the gradients of other steps stay fp32.
+  static bool fits(const Step& step);
+
+  LinearInt8(const Graph& graph, const Step& step, int max_batch);
+
+  // codes [channels, fan_in], scales [channels]: used until the next load().
+  void load(const Pass& pass, const std::int8_t* codes, const float* scales);
+
+  // residual [n, out], as qgemm left it. Gradients as Layer::backward().
+  void backward(const Pass& pass, const std::int8_t* residual);
+
+ private:
+  struct Block {
+    int first, samples;
+  };
+  void quantize(const Pass& pass, const std::int8_t* residual, float inverse, Block block);
+  void sum_conv(const Pass& pass, Block block, bool accumulate);
+  void keep_sums(bool earlier);
+  void dense_weights(const Pass& pass, float range);
+  // Gradients of the parameters of `count` channels from `first` on.
+  void set_gradients(const Pass& pass, float range, int first, int count, bool earlier);
+  void clear(const Pass& pass) const;
+  std::span<float> grad(const Pass& pass, int index) const;
+
+  const Graph& graph_;
+  const Step step_;
+  const kernels::QgemmTnKernel& qgemm_tn_;
+  const kernels::GradientKernels& gradient_;
+  const bool conv_;
+  const int channels_;
+  const int fan_in_;
+  const int sheet_samples_;  // samples, output rows and quads of a sheet: see linear_int8.cc
+  const int sheet_rows_;
+  const int quads_;
+  const float* scales_ = nullptr;
+  std::optional<InputGradient> input_;
+  std::optional<Patches> unfold_;
+  std::vector<float> wide_scale_, lanes_;
+  std::ptrdiff_t patch_ld_ = 0;
+  Buffer<std::uint8_t> random_, q8_, patches_;
+  Buffer<std::int16_t> q16_;  // of a sheet
+  Buffer<std::int8_t> digits_;
+  Buffer<std::int32_t> sums_, bias_sums_;
+  Buffer<float> earlier_, bias_earlier_;  // sums of the blocks before
+};
+
+}  // namespace fedqat
