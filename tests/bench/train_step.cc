@@ -34,7 +34,9 @@ void train_step(benchmark::State& bench, const Model& model, bool integers) {
   net.load(state);
   for (auto _ : bench) {
     net.train_batch(data.codes.data(), data.labels.data(), kBatch);
-    for (std::size_t i = 0; i < net.params().size(); ++i) net.params()[i] -= 1e-4F * net.grads()[i];
+    const auto params = net.params();
+    const auto grads = net.grads();
+    for (std::size_t i = 0; i < params.size(); ++i) params[i] -= 1e-4F * grads[i];
     benchmark::ClobberMemory();
   }
   bench.SetItemsProcessed(bench.iterations() * kBatch);
