@@ -13,11 +13,13 @@ inline MultiplyPeak fma_peak(Isa isa) {
 #if defined(__x86_64__)
   constexpr long kLoops = 20000;
 #define FEDQAT_FMA(width, r) "vfmadd231ps %%" width "15, %%" width "14, %%" width r "\n\t"
-#define FEDQAT_TEN(w)                                                                            \
-  FEDQAT_FMA(w, "0")                                                                             \
-  FEDQAT_FMA(w, "1")                                                                             \
-  FEDQAT_FMA(w, "2") FEDQAT_FMA(w, "3") FEDQAT_FMA(w, "4") FEDQAT_FMA(w, "5") FEDQAT_FMA(w, "6") \
-      FEDQAT_FMA(w, "7") FEDQAT_FMA(w, "8") FEDQAT_FMA(w, "9")
+#define FEDQAT_TEN(w) \
+  FEDQAT_FMA(w, "0")  \
+  FEDQAT_FMA(w, "1")  \
+  FEDQAT_FMA(w, "2")  \
+  FEDQAT_FMA(w, "3")  \
+  FEDQAT_FMA(w, "4")  \
+  FEDQAT_FMA(w, "5") FEDQAT_FMA(w, "6") FEDQAT_FMA(w, "7") FEDQAT_FMA(w, "8") FEDQAT_FMA(w, "9")
 #define FEDQAT_CLOBBERS                                                                    \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory"
