@@ -6,14 +6,12 @@
 // are medians of the thread's CPU time, and the share of the peak of the kernel's multiply
 // instruction, measured in between. The results must be equal.
 #include <omp.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <dnnl.hpp>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,47 +20,13 @@
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/kernels/qgemm_tn/qgemm_tn.h"
 #include "common/tensor/buffer.h"
+#include "tests/bench/in_turn.h"
 #include "tests/bench/multiply_peak.h"
 
 namespace {
 
 using namespace fedqat;
 using namespace fedqat::kernels;
-
-constexpr int kSamples = 21;
-constexpr double kSampleSeconds = 0.004;
-
-double cpu_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-// Seconds of one call, the median of samples taken in turn with the others'.
-std::vector<double> medians(const std::vector<std::function<void()>>& sides) {
-  std::vector<std::vector<double>> seconds(sides.size());
-  std::vector<int> calls(sides.size(), 1);
-  for (std::size_t s = 0; s < sides.size(); ++s) {
-    sides[s]();
-    const double begin = cpu_seconds();
-    int n = 0;
-    while (cpu_seconds() - begin < kSampleSeconds) sides[s](), ++n;
-    calls[s] = n;
-  }
-  for (int i = 0; i < kSamples; ++i) {
-    for (std::size_t s = 0; s < sides.size(); ++s) {
-      const double begin = cpu_seconds();
-      for (int n = 0; n < calls[s]; ++n) sides[s]();
-      seconds[s].push_back((cpu_seconds() - begin) / calls[s]);
-    }
-  }
-  std::vector<double> result;
-  for (auto& s : seconds) {
-    std::nth_element(s.begin(), s.begin() + kSamples / 2, s.end());
-    result.push_back(s[kSamples / 2]);
-  }
-  return result;
-}
 
 template <class T>
 Buffer<T> random_codes(int n, std::uint64_t seed) {

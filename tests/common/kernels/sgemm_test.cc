@@ -75,6 +75,33 @@ TEST_CASE("sgemm: every kernel gives the bits of the plain chain of multiply-add
   check_all_kernels(9, 300, 513, false, true, false, true);
 }
 
+TEST_CASE("sgemm: the bits are the same for every way of blocking a product") {
+  struct Size {
+    int m, n, k;
+  };
+  constexpr Size kSizes[] = {
+      {1, 40, 300}, {33, 785, 17}, {64, 31, 529}, {65, 31, 529}, {131, 4, 257},
+      {200, 8, 33}, {13, 1030, 9}, {40, 1030, 9}, {7, 257, 700}, {197, 270, 261},
+  };
+  for (const Size& s : kSizes) {
+    for (const bool accumulate : {false, true}) {
+      for (const bool codes : {false, true}) {
+        check_all_kernels(s.m, s.n, s.k, false, true, codes, accumulate);
+        check_all_kernels(s.m, s.n, s.k, true, true, codes, accumulate);
+        check_all_kernels(s.m, s.n, s.k, false, false, codes, accumulate);
+        check_all_kernels(s.m, s.n, s.k, true, false, codes, accumulate);
+      }
+    }
+  }
+}
+
+TEST_CASE("sgemm: a sum over nothing is zero, or what c held") {
+  for (const bool b_transposed : {false, true}) {
+    check_all_kernels(5, 7, 0, false, b_transposed, false, false);
+    check_all_kernels(5, 7, 0, false, b_transposed, false, true);
+  }
+}
+
 TEST_CASE("sgemm: agrees with Eigen within the rounding error of the sum") {
   const int m = 37, n = 41, k = 300;
   const auto a = random_floats(static_cast<std::size_t>(m * k), 1);
