@@ -113,8 +113,8 @@ void Engine::Impl::run_step(std::size_t i, int n) {
       return;
     case Op::kAdd: {
       const auto b = static_cast<std::size_t>(s.inputs[1]);
-      return add_int(
-          add_args(samples * out, x, grids[a], values[b].data(), grids[b], grids[i + 1]), y);
+      return add_int(add_args(samples * out, x, grids[a], values[b].data(), grids[b], grids[i + 1]),
+                     y);
     }
     case Op::kRelu:
       return relu_int(samples * out, x, grids[a].code.zero, y);

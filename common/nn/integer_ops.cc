@@ -142,8 +142,15 @@ void average_pool_int(const Step& step, const std::uint8_t* x, const ValueGrid& 
 
 kernels::AddArgs add_args(std::size_t n, const std::uint8_t* a, const ValueGrid& ag,
                           const std::uint8_t* b, const ValueGrid& bg, const ValueGrid& yg) {
-  return {static_cast<std::ptrdiff_t>(n), a, ag.code.zero, ag.scale, b, bg.code.zero, bg.scale,
-          yg.scale, yg.code};
+  return {static_cast<std::ptrdiff_t>(n),
+          a,
+          ag.code.zero,
+          ag.scale,
+          b,
+          bg.code.zero,
+          bg.scale,
+          yg.scale,
+          yg.code};
 }
 
 void add_int(const kernels::AddArgs& args, std::uint8_t* y) { kernels::elementwise().add(args, y); }

@@ -7,6 +7,7 @@ namespace {
 
 const ElementwiseKernels kElementwiseAvx512 = {
     "avx512",         Isa::kAvx512Vnni, requantize,    requantize_backward, quantize_weights,
-    weights_backward, add_bias,         bias_backward, dequantize, add, add_backward};
+    weights_backward, add_bias,         bias_backward, dequantize,          add,
+    add_backward};
 
 }  // namespace fedqat::kernels

@@ -7,6 +7,7 @@ namespace {
 
 const ElementwiseKernels kElementwiseScalar = {
     "scalar",         Isa::kScalar, requantize,    requantize_backward, quantize_weights,
-    weights_backward, add_bias,     bias_backward, dequantize, add, add_backward};
+    weights_backward, add_bias,     bias_backward, dequantize,          add,
+    add_backward};
 
 }  // namespace fedqat::kernels

@@ -9,7 +9,8 @@ namespace {
 #include "common/kernels/gradient/gradient_body.inc"
 }  // namespace
 
-const GradientKernels kGradientAvx2 = {"avx2",       Isa::kAvx2, random_bytes, range,  quantize,
-                                       split_digits, scale_sums, join_digits,  weights};
+const GradientKernels kGradientAvx2 = {"avx2",       Isa::kAvx2,   random_bytes, range,
+                                       quantize,     split_digits, scale_sums,   join_digits,
+                                       weight_codes, weights};
 
 }  // namespace fedqat::kernels

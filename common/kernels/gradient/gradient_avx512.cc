@@ -9,8 +9,8 @@ namespace {
 #include "common/kernels/gradient/gradient_body.inc"
 }  // namespace
 
-const GradientKernels kGradientAvx512 = {"avx512",   Isa::kAvx512Vnni, random_bytes,
-                                         range,      quantize,         split_digits,
-                                         scale_sums, join_digits,      weights};
+const GradientKernels kGradientAvx512 = {"avx512",     Isa::kAvx512Vnni, random_bytes, range,
+                                         quantize,     split_digits,     scale_sums,   join_digits,
+                                         weight_codes, weights};
 
 }  // namespace fedqat::kernels

@@ -9,7 +9,8 @@ namespace {
 #include "common/kernels/gradient/gradient_body.inc"
 }  // namespace
 
-const GradientKernels kGradientScalar = {"scalar",     Isa::kScalar, random_bytes, range,  quantize,
-                                         split_digits, scale_sums,   join_digits,  weights};
+const GradientKernels kGradientScalar = {"scalar",     Isa::kScalar, random_bytes, range,
+                                         quantize,     split_digits, scale_sums,   join_digits,
+                                         weight_codes, weights};
 
 }  // namespace fedqat::kernels

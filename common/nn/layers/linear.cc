@@ -37,9 +37,9 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch, Ba
       residual_ = Buffer<std::int8_t>(outputs);
     } else {
       acc_ = Buffer<std::int32_t>(outputs);
+      w_hat_ = Buffer<float>(weights);
     }
     w_codes_ = Buffer<std::int8_t>(weights);
-    w_hat_ = Buffer<float>(weights);
     w_scale_.resize(static_cast<std::size_t>(channels_));
     dw_scale_.resize(static_cast<std::size_t>(channels_));
     bias_code_.resize(static_cast<std::size_t>(channels_));
@@ -78,11 +78,14 @@ void LinearLayer::load_codes(const Pass& pass) {
     w_scale_[c] = static_cast<float>(exact_exp2(thetas[c]));
     bias_code_[c] = bias_code(bias[c], x.grid.scale, w_scale_[c]);
   }
-  elementwise_.quantize_weights(param(pass, step_.weight).data(), channels_, fan_in_,
-                                w_scale_.data(), positive_levels(step_.weight_bits),
-                                w_codes_.data(), w_hat_.data());
+  if (int8_) {
+    int8_->load(pass, w_scale_.data(), w_codes_.data());
+  } else {
+    elementwise_.quantize_weights(param(pass, step_.weight).data(), channels_, fan_in_,
+                                  w_scale_.data(), positive_levels(step_.weight_bits),
+                                  w_codes_.data(), w_hat_.data());
+  }
   integer_->set(w_codes_.data(), w_scale_.data(), bias_code_.data(), x.grid, y.grid);
-  if (int8_) int8_->load(pass, w_codes_.data(), w_scale_.data());
 }
 
 template <class T>

@@ -46,8 +46,8 @@ class LinearLayer final : public Layer {
   std::optional<LinearInt8> int8_;
   Buffer<std::int8_t> residual_;  // with int8_
   Buffer<std::int32_t> acc_;      // without
+  Buffer<float> w_hat_;           // "
   Buffer<std::int8_t> w_codes_;
-  Buffer<float> w_hat_;
   std::vector<float> w_scale_;
   std::vector<std::int32_t> bias_code_;
   std::vector<float> dw_scale_;

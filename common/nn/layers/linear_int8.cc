@@ -46,6 +46,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, int max_batch)
   q8_ = Buffer<std::uint8_t>(product(block, out));
   q16_ = Buffer<std::int16_t>(product(quads_, quad));
   digits_ = Buffer<std::int8_t>(product(sheets * quads_, kDigits * quad));
+  positions_ = Buffer<float>(product(channels_, fan_in_));
   bias_sums_ = Buffer<std::int32_t>(product(kDigits, channels_));
   const int summed = conv_ ? channels_ : std::min(channels_, kChannelBlock);
   sums_ = Buffer<std::int32_t>(product(kDigits * summed, fan_in_));
@@ -69,8 +70,15 @@ std::span<float> LinearInt8::grad(const Pass& pass, int index) const {
   return pass.grads.subspan(p.offset, p.size);
 }
 
-void LinearInt8::load(const Pass& pass, const std::int8_t* codes, const float* scales) {
+void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes) {
   scales_ = scales;
+  const ParamTensor& weight = graph_.params[static_cast<std::size_t>(step_.weight)];
+  for (int c = 0; c < channels_; ++c) {
+    const std::size_t row = product(c, fan_in_);
+    gradient_.weight_codes(pass.params.data() + weight.offset + row, fan_in_, scales[c],
+                           (1 << (step_.weight_bits - 1)) - 1, codes + row,
+                           positions_.data() + row);
+  }
   for (std::size_t i = 0; i < wide_scale_.size(); ++i) {
     wide_scale_[i] = scales[i % static_cast<std::size_t>(channels_)];
   }
@@ -194,7 +202,6 @@ void LinearInt8::keep_sums(bool earlier) {
 
 void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const ParamTensor& weight = graph_.params[static_cast<std::size_t>(step_.weight)];
   const auto dw = grad(pass, step_.weight);
   const auto db = grad(pass, step_.bias), dtheta = grad(pass, step_.weight_scale);
   const int levels = (1 << (step_.weight_bits - 1)) - 1;
@@ -207,9 +214,8 @@ void LinearInt8::set_gradients(const Pass& pass, float range, int first, int cou
     db[c] *= unit / scales_[c];
     const kernels::WeightSums sums{sums_.data() + product(kDigits * i, fan_in_),
                                    earlier ? earlier_.data() + row : nullptr};
-    const float dscale =
-        gradient_.weights(sums, pass.params.data() + weight.offset + row, fan_in_, scales_[c],
-                          levels, (unit * x.grid.scale) / scales_[c], dw.data() + row);
+    const float dscale = gradient_.weights(sums, positions_.data() + row, fan_in_, levels,
+                                           (unit * x.grid.scale) / scales_[c], dw.data() + row);
     dtheta[c] = log2_scale_gradient(scales_[c], dscale, static_cast<std::size_t>(fan_in_), levels);
   }
 }

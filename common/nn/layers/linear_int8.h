@@ -17,8 +17,8 @@ class LinearInt8 {
 
   LinearInt8(const Graph& graph, const Step& step, int max_batch);
 
-  // codes [channels, fan_in], scales [channels]: used until the next load().
-  void load(const Pass& pass, const std::int8_t* codes, const float* scales);
+  // scales [channels], used until the next load(). Sets codes [channels, fan_in].
+  void load(const Pass& pass, const float* scales, std::int8_t* codes);
 
   // residual [n, out], as qgemm left it. Gradients as Layer::backward().
   void backward(const Pass& pass, const std::int8_t* residual);
@@ -50,6 +50,7 @@ class LinearInt8 {
   std::optional<InputGradient> input_;
   std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;
+  Buffer<float> positions_;  // of the weights before rounding, [channels, fan_in]
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::uint8_t> random_, q8_, patches_;
   Buffer<std::int16_t> q16_;  // of a sheet

@@ -30,8 +30,8 @@ void MaxPoolLayer::backward(const Pass& pass) {
   if (!x.wants_grad) return;
   for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
     kernels::max_pool_backward(window_of(step_), y.grad.data() + s * step_.out.size(),
-                               which_.data() + s * step_.out.size(),
-                               x.shared, x.grad.data() + s * step_.in.size());
+                               which_.data() + s * step_.out.size(), x.shared,
+                               x.grad.data() + s * step_.in.size());
   }
 }
 
