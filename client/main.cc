@@ -114,6 +114,8 @@ void add_bench(Program& program) {
   command.add_option("--model", bench.models, "Networks of the zoo: NAME[@INPUT[:CLASSES]],...")
       ->type_name("NAME,...")
       ->delimiter(',')
+      ->take_all()
+      ->allow_extra_args(false)
       ->check(not_empty);
   command.add_option("--batch", bench.batch, "Samples in a step, instead of client.batch")
       ->type_name("N")
@@ -122,6 +124,8 @@ void add_bench(Program& program) {
       .add_option("--isa", bench.isas, "Instruction sets to measure one after the other; the best")
       ->type_name("ISA,...")
       ->delimiter(',')
+      ->take_all()
+      ->allow_extra_args(false)
       ->transform(isa_number);
   command.add_option("--repeat", bench.repeats, "Repeats that mean and deviation are over; 5")
       ->type_name("N")

@@ -64,7 +64,7 @@ Result<void> with_isa(Isa isa, const std::function<Result<void>(const BenchSink&
   if (pid > 0) ::waitpid(pid, &status, 0);
   if (ok && status != 0) {
     ok = Error{Errc::kIo, "the process that measured " + std::string(isa_name(isa)) +
-                                    " ended early; set FEDQAT_ISA, and measure without --isa"};
+                              " ended early; set FEDQAT_ISA, and measure without --isa"};
   }
   return ok;
 }

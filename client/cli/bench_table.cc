@@ -85,8 +85,12 @@ void to_json(Json& json, const BenchRow& row) {
 }
 
 void from_json(const Json& json, BenchRow& row) {
-  const auto number = [&](const char* key) { return json[key].is_null() ? 0.0 : double(json[key]); };
-  row = {.model = json.at("model"), .test = json.at("test"), .batch = json.at("batch"),
+  const auto number = [&](const char* key) {
+    return json[key].is_null() ? 0.0 : double(json[key]);
+  };
+  row = {.model = json.at("model"),
+         .test = json.at("test"),
+         .batch = json.at("batch"),
          .isa = json.at("isa")};
   row.samples_per_s = number("samples_per_s");
   row.deviation = number("samples_per_s_deviation");

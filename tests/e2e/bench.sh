@@ -12,6 +12,7 @@ expect 0 '^\| softmax@12:3 \| infer W8A8 \| 7 \| ' "${quick[@]}" --model mlp-8,s
 expect 0 '^model,test,batch,isa,samples_per_s,' "${quick[@]}" --model mlp-8 --csv
 expect 0 '"test": "train W4A8"' "${quick[@]}" --model mlp-8 --json --set quant.weight_bits=4
 expect 0 '^mlp-32 ' "${quick[@]}" configs/quickstart.toml --set model.name=mlp-32
+expect 0 '^mlp-8 +infer W8A8 +5 ' "${quick[@]}" --model mlp-8 configs/quickstart.toml --set client.batch=5
 expect 3 'mnist' "${quick[@]}" --data "$work" configs/mnist-lenet5.toml
 expect 0 '^lenet5 ' "${quick[@]}" --data "$work" configs/mnist-lenet5.toml --synthetic
 

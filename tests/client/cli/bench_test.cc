@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "common/base/memory.h"
+
 using namespace fedqat;
 
 namespace {
@@ -12,8 +14,14 @@ wire::Config defaults(const std::vector<std::string>& overrides = {}) {
 }
 
 BenchRow some_row() {
-  return {.model = "lenet5", .test = "train W8A8", .batch = 32, .isa = "avx2",
-          .samples_per_s = 4000, .deviation = 12.5, .gop_per_s = 9, .peak_gop_per_s = 36,
+  return {.model = "lenet5",
+          .test = "train W8A8",
+          .batch = 32,
+          .isa = "avx2",
+          .samples_per_s = 4000,
+          .deviation = 12.5,
+          .gop_per_s = 9,
+          .peak_gop_per_s = 36,
           .memory_bytes = 3 << 20};
 }
 
@@ -36,9 +44,9 @@ TEST_CASE("bench: input and classes may stand behind the name") {
   CHECK(features->data.shape == Shape{1, 1, 561});
   CHECK(features->network.model.classes == 6);
   CHECK(bench_model("cnn@32x28x3", defaults())->data.shape == Shape{32, 28, 3});
-  for (const char* text : {"cnn@", "cnn@0", "cnn@28x28", "cnn@28x28x1x1", "cnn@28x28x1:",
-                           "cnn@28x28x1:0", "cnn@28x28x1:257", "cnn@-1", "cnn@x", "cnn@1 ", "@1",
-                           "nonsense", ""}) {
+  for (const char* text :
+       {"cnn@", "cnn@0", "cnn@28x28", "cnn@28x28x1x1", "cnn@28x28x1:", "cnn@28x28x1:0",
+        "cnn@28x28x1:257", "cnn@-1", "cnn@x", "cnn@1 ", "@1", "nonsense", ""}) {
     INFO(text);
     CHECK(bench_model(text, defaults()).error().code == Errc::kInvalid);
   }
@@ -69,6 +77,11 @@ TEST_CASE("bench: rows of a quantized and of a float network") {
     CHECK(row.gop_per_s > 0);
     CHECK(row.isa == isa_name(best_isa()));
   }
+  if (heap_bytes() > 0) {  // weights, gradients, velocity, first model and change, in floats
+    CHECK(rows[0].memory_bytes >= 5 * 4 * (10 * 8 + 8 + 8 * 2 + 2));
+    CHECK(rows[1].memory_bytes >= 5 * 4 * (10 * 8 + 8 + 8 * 2 + 2));
+  }
+  CHECK(rows[2].memory_bytes == 0);
   rows.clear();
   const auto real =
       defaults({"client.batch=1", "quant.weight_bits=32", "quant.activation_bits=32"});
