@@ -12,6 +12,7 @@ Examples:
   fedqat-client run --data /srv/images --set data.name=idx
   fedqat-client run configs/quickstart.toml --shard
   fedqat-client doctor
+  fedqat-client bench
   fedqat-client eval model.fedqat --config configs/quickstart.toml
   fedqat-client run my.toml --set duty.hours=22-6 --set duty.upload_kbit_s=500
 
@@ -34,6 +35,17 @@ void add_state(CLI::App& command, std::filesystem::path& state) {
 void add_optional_input(CLI::App& command, InputOptions& input) {
   add_config(command, input)->check(not_empty);
   add_input_changes(command, input);
+}
+
+// The number of an instruction set's name; what is none is refused with the names.
+std::string isa_number(const std::string& text) {
+  std::string names;
+  for (int i = 0; i <= static_cast<int>(Isa::kAvx512Vnni); ++i) {
+    const auto name = std::string(isa_name(static_cast<Isa>(i)));
+    if (name == text) return std::to_string(i);
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  throw CLI::ValidationError("'" + text + "' is no instruction set; use one of " + names);
 }
 
 void add_enroll(Program& program) {
@@ -97,11 +109,49 @@ void add_eval(Program& program) {
 
 void add_bench(Program& program) {
   auto [command, bench] = program.add<BenchOptions>(
-      "bench", "How fast this device trains and runs a network", bench_command);
+      "bench", "How fast one core of this device trains and runs networks", bench_command);
   add_optional_input(command, bench.input);
+  command.add_option("--model", bench.models, "Networks of the zoo: NAME[@INPUT[:CLASSES]],...")
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->take_all()
+      ->allow_extra_args(false)
+      ->check(not_empty);
+  command.add_option("--batch", bench.batch, "Samples in a step, instead of client.batch")
+      ->type_name("N")
+      ->check(whole_number("client", "batch"));
+  command
+      .add_option("--isa", bench.isas, "Instruction sets to measure one after the other; the best")
+      ->type_name("ISA,...")
+      ->delimiter(',')
+      ->take_all()
+      ->allow_extra_args(false)
+      ->transform(isa_number);
+  command.add_option("--repeat", bench.repeats, "Repeats that mean and deviation are over; 5")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  command.add_option("--seconds", bench.seconds, "Length of a repeat; 0.2")
+      ->type_name("S")
+      ->check(CLI::Range(0.001, 60.0));
   command.add_flag("--synthetic", bench.synthetic, "Takes noise where the data are not there");
   add_json(command, bench.json);
-  command.footer("Examples:\n  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
+  auto* json = command.get_option("--json");
+  auto* markdown = command.add_flag("--md", bench.markdown, "Prints a Markdown table");
+  auto* csv = command.add_flag("--csv", bench.csv, "Prints CSV");
+  json->excludes(markdown)->excludes(csv);
+  markdown->excludes(csv);
+  command.footer(
+      "With CONFIG its network and data are measured, without it five networks on noise; [quant] "
+      "and [client] apply to both.\nColumns: mean and deviation over the repeats, in time of the "
+      "processor; operations are 2 "
+      "a MAC forward and 6 in training, less the gradient of the first layer's input; of peak: "
+      "of what this core's multiply instruction does in registers, measured, fp32 or int8 as the "
+      "row; memory: heap that network, trainer and update take. docs/performance.md says more.\n"
+      "Examples:\n"
+      "  fedqat-client bench\n"
+      "  fedqat-client bench --model lenet5,mlp-64@561:6 --batch 16 --md\n"
+      "  fedqat-client bench --model cifar-cnn --isa scalar,avx2 --repeat 10 --csv\n"
+      "  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
 }
 
 void add_doctor(Program& program) {

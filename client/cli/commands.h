@@ -2,9 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/fs.h"
+#include "common/base/isa.h"
 #include "common/cli/inputs.h"
 
 namespace fedqat {
@@ -41,11 +44,18 @@ struct EvalOptions {
 };
 int eval_command(const EvalOptions& options, Fs& fs);
 
-// How fast this machine trains and runs a config's network.
+// How fast one core of this machine trains and runs networks.
 struct BenchOptions {
-  InputOptions input;      // config may be empty
+  InputOptions input;               // config may be empty
+  std::vector<std::string> models;  // empty: the config's, without a config the default set
+  std::optional<std::uint32_t> batch;
+  std::vector<Isa> isas;   // empty: the best
+  int repeats = 5;         // at least 1
+  double seconds = 0.2;    // of a repeat
   bool synthetic = false;  // noise where the data set is not there
   bool json = false;
+  bool markdown = false;
+  bool csv = false;
 };
 int bench_command(const BenchOptions& options, Fs& fs);
 

@@ -35,4 +35,9 @@ void prefer_small_heap() {
   ::mallopt(M_MMAP_THRESHOLD, kMapBytes);
 }
 
+std::size_t heap_bytes() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 }  // namespace fedqat

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "common/base/isa.h"
-#include "tests/bench/multiply_peak.h"
+#include "common/kernels/multiply_peak.h"
 
 namespace fedqat {
 

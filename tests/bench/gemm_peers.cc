@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "common/base/rng.h"
+#include "common/kernels/multiply_peak.h"
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/kernels/qgemm_tn/qgemm_tn.h"
 #include "common/tensor/buffer.h"
 #include "tests/bench/in_turn.h"
-#include "tests/bench/multiply_peak.h"
 
 namespace {
 
