@@ -1,10 +1,13 @@
 #include "sim/run.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <fstream>
 
 #include "common/crypto/sha256.h"
 #include "common/data/digits.h"
 #include "common/nn/evaluate.h"
+#include "common/wire/config.h"
 #include "common/wire/model_file.h"
 
 using namespace fedqat;
@@ -54,6 +57,21 @@ TEST_CASE("run: a federation learns the digits, in fp32 first and then in intege
   std::uint64_t up = 0;
   for (const RoundReport& round : r.rounds) up += round.bytes_up;
   REQUIRE(up == r.bytes_up);
+}
+
+TEST_CASE("run: the quickstart learns as well with integer gradients as with fp32 ones") {
+  std::ifstream file(FEDQAT_SOURCE_DIR "/configs/quickstart.toml");
+  const std::string toml{std::istreambuf_iterator<char>(file), {}};
+  double accuracy[2] = {};
+  for (const bool int8 : {false, true}) {
+    auto config = parse_config(toml, "quickstart.toml", {});
+    REQUIRE(config);
+    config->mutable_run()->set_rounds(30);
+    config->mutable_client()->set_backward(int8 ? "int8" : "float");
+    accuracy[int8 ? 1 : 0] = run(*config).report.final_accuracy;
+  }
+  CHECK(accuracy[0] > 0.95);
+  CHECK(std::abs(accuracy[1] - accuracy[0]) < 0.01);  // 1 % is 4 test samples
 }
 
 TEST_CASE("run: the published file is the model that was evaluated") {
