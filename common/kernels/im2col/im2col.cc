@@ -132,8 +132,7 @@ void im2col_quads(const Window& g, const std::uint8_t* x, std::uint8_t outside,
   });
 }
 
-void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside,
-               std::uint8_t* padded) {
+void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside, std::uint8_t* padded) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c, side = std::ptrdiff_t{g.padding_w} * g.c;
   const std::ptrdiff_t edge = g.padding_h * (row + 2 * side) + side;  // above and left of row 0
   padded = std::fill_n(padded, edge, outside);

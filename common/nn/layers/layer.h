@@ -35,8 +35,8 @@ struct Pass {
   std::span<float> grads;         // same order
   int n = 0;                      // samples in this batch
   bool integers = false;
-  float* scratch = nullptr;       // kSgemmScratch floats
-  bool training = false;          // a backward pass follows
+  float* scratch = nullptr;     // kSgemmScratch floats
+  bool training = false;        // a backward pass follows
   kernels::RandomKey random{};  // of int8 gradients; the stream is the step's number
 };
 

@@ -15,8 +15,8 @@ namespace {
 
 const std::vector<Window> kWindows = {
     {6, 5, 1, 3, 3, 1, 0, 0},  {6, 5, 3, 3, 3, 1, 1, 1}, {7, 7, 2, 5, 3, 2, 2, 2},
-    {4, 4, 17, 2, 2, 2, 0, 0}, {7, 5, 6, 2, 2, 2, 0, 0}, {3, 3, 1, 3, 3, 1, 3, 3}, {8, 1, 4, 3, 1, 1, 0, 0},
-    {9, 6, 1, 5, 4, 2, 2, 1},  {1, 7, 3, 1, 3, 2, 0, 1},
+    {4, 4, 17, 2, 2, 2, 0, 0}, {7, 5, 6, 2, 2, 2, 0, 0}, {3, 3, 1, 3, 3, 1, 3, 3},
+    {8, 1, 4, 3, 1, 1, 0, 0},  {9, 6, 1, 5, 4, 2, 2, 1}, {1, 7, 3, 1, 3, 2, 0, 1},
 };
 
 std::size_t image_size(const Window& g) { return static_cast<std::size_t>(g.h * g.w * g.c); }
@@ -58,7 +58,8 @@ TEST_CASE("im2col: every patch element comes from its place, or from outside") {
 TEST_CASE("pad_image: its windows without padding are those with") {
   for (const Window& g : kWindows) {
     const auto x = random_codes(image_size(g));
-    const Window inside{g.h + 2 * g.padding_h, g.w + 2 * g.padding_w, g.c, g.kh, g.kw, g.stride, 0, 0};
+    const Window inside{
+        g.h + 2 * g.padding_h, g.w + 2 * g.padding_w, g.c, g.kh, g.kw, g.stride, 0, 0};
     const auto n = static_cast<std::size_t>(g.out_h() * g.out_w() * g.depth());
     Buffer<std::uint8_t> padded(image_size(inside)), a(n), b(n);
     pad_image(g, x.data(), 99, padded.data());
