@@ -1,0 +1,31 @@
+// Weight sharing [Han16, Deep Compression]: a tensor's weights take at most 256 values, found by
+// k-means, so that each is an index of 8 bits or fewer into a codebook.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace fedqat {
+
+inline constexpr int kMaxCodebook = 256;
+
+struct SharedWeights {
+  std::vector<float> codebook;        // ascending, no value twice, each used
+  std::vector<std::uint8_t> indices;  // of every weight in the codebook
+};
+
+// A local optimum of the squared error with at most `entries` values, 1..256: Lloyd's iterations
+// from entries that are spread as the weights' density asks for. Tensors of no more distinct values than entries are kept as they are. w: finite, at least one. The same
+// bits on every machine.
+SharedWeights share_weights(std::span<const float> w, int entries);
+
+// The values: codebook[indices[i]]. out has the size of indices.
+void expand(const SharedWeights& shared, std::span<float> out);
+
+// Every element becomes the sum over all elements that have the same index: the gradient of the
+// codebook's entry. values has the size of indices, those below `entries`.
+void sum_shared(std::span<const std::uint8_t> indices, std::size_t entries,
+                std::span<float> values);
+
+}  // namespace fedqat

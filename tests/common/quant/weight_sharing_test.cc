@@ -1,0 +1,89 @@
+#include "common/quant/weight_sharing.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "common/base/rng.h"
+
+using namespace fedqat;
+
+namespace {
+
+std::vector<float> gauss(int n) {
+  Rng rng({.seed = 5});
+  std::vector<float> w(static_cast<std::size_t>(n));
+  for (float& v : w) v = static_cast<float>(rng.normal());
+  return w;
+}
+
+double squared_error(const std::vector<float>& w, const SharedWeights& shared) {
+  std::vector<float> back(w.size());
+  expand(shared, back);
+  double error = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) error += std::pow(double{w[i]} - back[i], 2);
+  return error / static_cast<double>(w.size());
+}
+
+}  // namespace
+
+TEST_CASE("weight sharing: error of Gaussian weights is that of the Lloyd-Max quantizer") {
+  // [Max60], table I: minimum squared error of n levels for variance 1.
+  struct Row {
+    int entries;
+    double error;
+  };
+  const auto w = gauss(200000);
+  for (const Row row : {Row{2, 0.3634}, Row{4, 0.1175}, Row{8, 0.03454}, Row{16, 0.009497},
+                        Row{32, 0.002499}}) {
+    CAPTURE(row.entries);
+    CHECK(squared_error(w, share_weights(w, row.entries)) == Approx(row.error).epsilon(0.03));
+  }
+  // Many entries approach pi sqrt(3) / (2 n^2) from below [PanterDite51].
+  const double many = squared_error(w, share_weights(w, 256)) * 65536;
+  CHECK(many < 2.7207);
+  CHECK(many > 0.9 * 2.7207);
+}
+
+TEST_CASE("weight sharing: every weight has its nearest entry, entries are means of their weights") {
+  const auto w = gauss(3000);
+  const auto shared = share_weights(w, 16);
+  const auto& c = shared.codebook;
+  REQUIRE(c.size() == 16);
+  REQUIRE(std::is_sorted(c.begin(), c.end()));
+  std::vector<double> sum(16), count(16);
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const auto nearest = std::min_element(c.begin(), c.end(), [&](float a, float b) {
+      return std::abs(double{a} - w[i]) < std::abs(double{b} - w[i]);
+    });
+    CHECK(c[shared.indices[i]] == *nearest);
+    sum[shared.indices[i]] += w[i];
+    ++count[shared.indices[i]];
+  }
+  for (std::size_t j = 0; j < 16; ++j) CHECK(sum[j] / count[j] == Approx(c[j]).margin(1e-5));
+}
+
+TEST_CASE("weight sharing: few values stay as they are; sharing twice changes nothing") {
+  const std::vector<float> w = {1, -2, 1, 0, -2, 1};
+  const auto shared = share_weights(w, 3);
+  CHECK(shared.codebook == std::vector<float>{-2, 0, 1});
+  CHECK(shared.indices == std::vector<std::uint8_t>{2, 0, 2, 1, 0, 2});
+  CHECK(share_weights(std::vector<float>{0.5F}, 1).codebook == std::vector<float>{0.5F});
+  CHECK(share_weights(w, 1).codebook.size() == 1);
+
+  const auto many = gauss(500);
+  const auto once = share_weights(many, 200);
+  std::vector<float> back(many.size());
+  expand(once, back);
+  CHECK(share_weights(back, 200).codebook == once.codebook);
+  CHECK(std::set<float>(back.begin(), back.end()).size() == once.codebook.size());
+}
+
+TEST_CASE("weight sharing: the gradient of an entry is the sum over its weights") {
+  const std::vector<std::uint8_t> indices = {2, 0, 2, 1, 0, 2};
+  std::vector<float> gradient = {1, 2, 3, 4, 5, 6};
+  sum_shared(indices, 3, gradient);
+  CHECK(gradient == std::vector<float>{10, 7, 10, 4, 7, 10});
+}
