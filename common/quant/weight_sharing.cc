@@ -35,9 +35,19 @@ class Sorted {
   std::vector<double> sums_;
 };
 
+std::vector<float> even_entries(const std::vector<float>& distinct, std::size_t entries) {
+  const double low = distinct.front();
+  const double step = (double{distinct.back()} - low) / static_cast<double>(entries);
+  std::vector<float> out;
+  for (std::size_t j = 0; j < entries; ++j) {
+    out.push_back(static_cast<float>(low + step * (static_cast<double>(j) + 0.5)));
+  }
+  return out;
+}
+
 // Entries as dense as the cube root of the weights' own density, which is best for many entries
 // [PanterDite51]: at equal parts of the summed gap^(2/3) between neighbours.
-std::vector<float> spread_entries(const std::vector<float>& distinct, std::size_t entries) {
+std::vector<float> dense_entries(const std::vector<float>& distinct, std::size_t entries) {
   std::vector<double> position = {0};
   for (std::size_t i = 1; i < distinct.size(); ++i) {
     const double gap = double{distinct[i]} - distinct[i - 1];
@@ -75,15 +85,16 @@ std::vector<float> means(const Sorted& w, const std::vector<std::size_t>& border
 
 }  // namespace
 
-SharedWeights share_weights(std::span<const float> w, int entries) {
+SharedWeights share_weights(std::span<const float> w, int entries, Spacing spacing) {
   FEDQAT_CHECK(!w.empty() && entries >= 1 && entries <= kMaxCodebook);
   const Sorted sorted(w);
   std::vector<float> codebook = sorted.values();
   codebook.erase(std::unique(codebook.begin(), codebook.end()), codebook.end());
-  if (codebook.size() > static_cast<std::size_t>(entries)) {
-    codebook = spread_entries(codebook, static_cast<std::size_t>(entries));
+  if (const auto most = static_cast<std::size_t>(entries); codebook.size() > most) {
+    const bool even = spacing == Spacing::kEven;
+    codebook = even ? even_entries(codebook, most) : dense_entries(codebook, most);
     codebook.erase(std::unique(codebook.begin(), codebook.end()), codebook.end());
-    for (int i = 0; i < kMaxIterations; ++i) {
+    for (int i = 0; i < (even ? 1 : kMaxIterations); ++i) {
       auto next = means(sorted, borders(sorted, codebook));
       if (next == codebook) break;
       codebook = std::move(next);

@@ -15,10 +15,15 @@ struct SharedWeights {
   std::vector<std::uint8_t> indices;  // of every weight in the codebook
 };
 
-// A local optimum of the squared error with at most `entries` values, 1..256: Lloyd's iterations
-// from entries that are spread as the weights' density asks for. Tensors of no more distinct values than entries are kept as they are. w: finite, at least one. The same
-// bits on every machine.
-SharedWeights share_weights(std::span<const float> w, int entries);
+enum class Spacing {
+  kEven,   // from the least to the greatest weight, each entry the mean of its weights: nearly the
+           // least error for the bits that entropy-coded indices take [GishPierce68]
+  kLloyd,  // a local optimum of the squared error for that many entries, of Lloyd's iterations
+};
+
+// At most `entries` values, 1..256. Tensors that have no more are kept as they are. w: finite, at
+// least one. The same bits on every machine.
+SharedWeights share_weights(std::span<const float> w, int entries, Spacing spacing);
 
 // The values: codebook[indices[i]]. out has the size of indices.
 void expand(const SharedWeights& shared, std::span<float> out);
