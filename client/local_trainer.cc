@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
+#include "client/weight_ties.h"
 #include "common/base/check.h"
 #include "common/base/rng.h"
 
@@ -102,6 +104,8 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
     }
     place.task = digest;
   }
+  std::optional<WeightTies> ties;
+  if (t.codebook > 0) ties.emplace(graph_, model.params, static_cast<int>(t.codebook));
   const bool resumed = place.seen > 0;
   Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
   std::vector<std::uint32_t> order(samples.begin(), samples.end());
@@ -123,6 +127,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
           const BatchStats stats =
               network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()),
                                     {task.seed, task.round, task.client, batch++});
+          if (ties) ties->tie(network_->grads());
           sgd_.step(t, network_->grads(), network_->params());
           result.loss += stats.loss;
           result.seen += part.size();

@@ -33,7 +33,8 @@ Digest task_digest(const Task& task, const Dataset& data, std::span<const std::u
   h.put(std::uint64_t{task.client});
   h.put(task.seed);
   const LocalTraining& t = task.training;
-  for (const std::uint32_t v : {t.epochs, t.batch, t.calibration_samples}) h.put(std::uint64_t{v});
+  for (const std::uint32_t v : {t.epochs, t.batch, t.calibration_samples, t.codebook})
+    h.put(std::uint64_t{v});
   for (const float v :
        {t.learning_rate, t.momentum, t.weight_decay, t.prox_mu, t.scale_learning_rate}) {
     h.put(v);

@@ -30,6 +30,8 @@ Result<Schedule> Schedule::make(const wire::Config& config) {
   s.last_rate_ = c.final_learning_rate() > 0 ? c.final_learning_rate() : c.learning_rate();
   s.scale_rate_ = static_cast<float>(config.quant().scale_learning_rate());
   s.calibration_samples_ = config.quant().calibration_samples();
+  s.spacing_ = config.quant().codebook_spacing() == "lloyd" ? Spacing::kLloyd : Spacing::kEven;
+  s.codebook_ = s.float_ ? config.quant().codebook() : 0;
   s.base_.epochs = c.epochs();
   s.base_.batch = c.batch();
   s.base_.momentum = static_cast<float>(c.momentum());
@@ -55,6 +57,7 @@ LocalTraining Schedule::training(std::uint32_t round) const {
       static_cast<float>(last_rate_ + (first_rate_ - last_rate_) * 0.5 * (1 + cos_pi(at)));
   if (phase(round) == Phase::kQuantized) t.scale_learning_rate = scale_rate_;
   if (phase(round) == Phase::kObserve) t.calibration_samples = calibration_samples_;
+  t.codebook = codebook(round - 1);
   return t;
 }
 

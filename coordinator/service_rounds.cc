@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/wire/broadcast.h"
 #include "coordinator/calibrate.h"
+#include "coordinator/codebooks.h"
 #include "coordinator/service.h"
 
 namespace fedqat {
@@ -425,6 +426,9 @@ void Coordinator::commit(std::int64_t now_ms) {
   if (!std::all_of(params.begin(), params.end(), [](float v) { return std::isfinite(v); })) {
     return fail("round " + std::to_string(state_.rounds_done) +
                 ": the model is not finite; lower server.learning_rate or client.learning_rate");
+  }
+  if (const auto entries = static_cast<int>(schedule_.codebook(number)); entries > 0) {
+    share_all_weights(*graph_, entries, schedule_.codebook_spacing(), state_.model.params);
   }
   if (auto ok = write_checkpoint(); !ok) return fail(ok.error().what);
   if (surroundings_.observe) surroundings_.observe(RoundClosed{state_.last});

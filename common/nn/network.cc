@@ -130,7 +130,7 @@ void Network::load(const ModelState& state) {
 }
 
 std::span<float> Network::params() { return impl_->params; }
-std::span<const float> Network::grads() const { return impl_->grads; }
+std::span<float> Network::grads() { return impl_->grads; }
 
 BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                                 const BatchKey& key) {

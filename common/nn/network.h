@@ -32,7 +32,7 @@ class Network {
   // a quantized model are rounded at random, by `key`.
   BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                          const BatchKey& key = {});
-  std::span<const float> grads() const;
+  std::span<float> grads();
   // Forward only.
   BatchStats eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
   // Forward only, for logits() alone.

@@ -117,12 +117,18 @@ void expand(const SharedWeights& shared, std::span<float> out) {
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = shared.codebook[shared.indices[i]];
 }
 
-void sum_shared(std::span<const std::uint8_t> indices, std::size_t entries,
-                std::span<float> values) {
-  FEDQAT_CHECK(indices.size() == values.size() && entries <= kMaxCodebook);
+void mean_shared(const SharedWeights& shared, std::span<float> values) {
+  FEDQAT_CHECK(shared.indices.size() == values.size());
   std::array<double, kMaxCodebook> sums{};
-  for (std::size_t i = 0; i < values.size(); ++i) sums[indices[i]] += values[i];
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(sums[indices[i]]);
+  std::array<std::uint32_t, kMaxCodebook> counts{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sums[shared.indices[i]] += values[i];
+    ++counts[shared.indices[i]];
+  }
+  for (std::size_t j = 0; j < shared.codebook.size(); ++j) sums[j] /= counts[j];
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(sums[shared.indices[i]]);
+  }
 }
 
 }  // namespace fedqat

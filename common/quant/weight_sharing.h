@@ -28,9 +28,8 @@ SharedWeights share_weights(std::span<const float> w, int entries, Spacing spaci
 // The values: codebook[indices[i]]. out has the size of indices.
 void expand(const SharedWeights& shared, std::span<float> out);
 
-// Every element becomes the sum over all elements that have the same index: the gradient of the
-// codebook's entry. values has the size of indices, those below `entries`.
-void sum_shared(std::span<const std::uint8_t> indices, std::size_t entries,
-                std::span<float> values);
+// Every element becomes the mean of the elements whose weights share its entry: the gradient of an
+// entry, which is their sum, over their number. values has the size of indices.
+void mean_shared(const SharedWeights& shared, std::span<float> values);
 
 }  // namespace fedqat

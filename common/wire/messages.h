@@ -125,6 +125,7 @@ struct LocalTraining {
   float scale_learning_rate = 0;          // factor on learning_rate; 0: scales stand still
   std::uint32_t calibration_samples = 0;  // 0: no histograms
   Backward backward = Backward::kFloat;   // of quantized models
+  std::uint32_t codebook = 0;  // <= 256; weights of a tensor with one value keep one; 0: free
 };
 
 struct Task {

@@ -1,4 +1,5 @@
 #include "common/codec/update_codec.h"
+#include "common/quant/weight_sharing.h"
 #include "common/wire/frame.h"
 #include "common/wire/manifest.h"
 #include "common/wire/message_fields.h"
@@ -34,6 +35,7 @@ void put(const Task& m, wire::Reply& out) {
   p.set_scale_learning_rate(m.training.scale_learning_rate);
   p.set_calibration_samples(m.training.calibration_samples);
   p.set_backward(static_cast<std::uint32_t>(m.training.backward));
+  p.set_codebook(m.training.codebook);
   for (const GridSpec& g : m.grid) {
     auto& q = *p.add_grid();
     q.set_bits(static_cast<std::uint32_t>(g.bits));
@@ -90,6 +92,7 @@ Result<LocalTraining> take_training(const wire::TaskProto& p) {
   if (p.backward() > static_cast<std::uint32_t>(Backward::kInt8)) {
     return bad_field("task.backward", "is unknown; update the client");
   }
+  if (p.codebook() > kMaxCodebook) return bad_field("task.codebook", "is not in 0..256");
   return LocalTraining{p.epochs(),
                        p.batch(),
                        p.learning_rate(),
@@ -98,7 +101,8 @@ Result<LocalTraining> take_training(const wire::TaskProto& p) {
                        p.prox_mu(),
                        p.scale_learning_rate(),
                        p.calibration_samples(),
-                       static_cast<Backward>(p.backward())};
+                       static_cast<Backward>(p.backward()),
+                       p.codebook()};
 }
 
 Result<ReplyBody> take(const wire::TaskProto& p) {

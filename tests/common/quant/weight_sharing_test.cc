@@ -98,9 +98,9 @@ TEST_CASE("weight sharing: few values stay as they are; sharing twice changes no
   CHECK(std::set<float>(back.begin(), back.end()).size() == once.codebook.size());
 }
 
-TEST_CASE("weight sharing: the gradient of an entry is the sum over its weights") {
-  const std::vector<std::uint8_t> indices = {2, 0, 2, 1, 0, 2};
-  std::vector<float> gradient = {1, 2, 3, 4, 5, 6};
-  sum_shared(indices, 3, gradient);
-  CHECK(gradient == std::vector<float>{10, 7, 10, 4, 7, 10});
+TEST_CASE("weight sharing: weights of an entry get the mean of their gradients") {
+  const SharedWeights shared{{-1, 0, 3}, {2, 0, 2, 1, 0, 2}};
+  std::vector<float> gradient = {1, 2, 3, 4, 5, 5};
+  mean_shared(shared, gradient);
+  CHECK(gradient == std::vector<float>{3, 3.5, 3, 4, 3.5, 3});
 }
