@@ -31,6 +31,7 @@ Result<Schedule> Schedule::make(const wire::Config& config) {
   s.scale_rate_ = static_cast<float>(config.quant().scale_learning_rate());
   s.calibration_samples_ = config.quant().calibration_samples();
   s.spacing_ = config.quant().codebook_spacing() == "lloyd" ? Spacing::kLloyd : Spacing::kEven;
+  s.tied_rounds_ = config.quant().codebook_rounds();
   s.codebook_ = s.float_ ? config.quant().codebook() : 0;
   s.base_.epochs = c.epochs();
   s.base_.batch = c.batch();
@@ -57,7 +58,7 @@ LocalTraining Schedule::training(std::uint32_t round) const {
       static_cast<float>(last_rate_ + (first_rate_ - last_rate_) * 0.5 * (1 + cos_pi(at)));
   if (phase(round) == Phase::kQuantized) t.scale_learning_rate = scale_rate_;
   if (phase(round) == Phase::kObserve) t.calibration_samples = calibration_samples_;
-  t.codebook = codebook(round - 1);
+  if (round > 1) t.codebook = codebook(round - 1);
   return t;
 }
 

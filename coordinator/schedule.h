@@ -21,13 +21,16 @@ class Schedule {
   Phase phase(std::uint32_t round) const;
   // learning_rate falls from the first to the last round along half a cosine.
   LocalTraining training(std::uint32_t round) const;
-  // How many values the weights of a tensor may take when the round has closed; 0: any.
-  std::uint32_t codebook(std::uint32_t round) const { return round >= warmup_ ? codebook_ : 0; }
+  // How many values the weights of a tensor may take once the round has closed; 0: any.
+  std::uint32_t codebook(std::uint32_t round) const {
+    return round + tied_rounds_ >= rounds_ ? codebook_ : 0;
+  }
   Spacing codebook_spacing() const { return spacing_; }
 
  private:
   Schedule() = default;
-  std::uint32_t rounds_ = 1, warmup_ = 1, frozen_ = 0, calibration_samples_ = 0, codebook_ = 0;
+  std::uint32_t rounds_ = 1, warmup_ = 1, frozen_ = 0, calibration_samples_ = 0, codebook_ = 0,
+                tied_rounds_ = 0;
   Spacing spacing_ = Spacing::kEven;
   bool float_ = false;
   double first_rate_ = 0, last_rate_ = 0;

@@ -42,8 +42,8 @@ class RangeEncoder {
   Bytes out_;
   std::uint64_t low_ = 0;
   std::uint32_t range_ = 0xffffffffU;
-  std::uint8_t held_ = 0;    // last byte, which a carry may still raise
-  std::uint64_t ones_ = 0;   // 0xff bytes behind it
+  std::uint8_t held_ = 0;   // last byte, which a carry may still raise
+  std::uint64_t ones_ = 0;  // 0xff bytes behind it
   bool first_ = true;
 };
 

@@ -1,8 +1,10 @@
 #include "common/wire/broadcast.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/codec/broadcast_codec.h"
+#include "common/codec/codebook_codec.h"
 #include "common/wire/frame.h"
 #include "common/wire/message_fields.h"
 #include "common/wire/model.pb.h"
@@ -12,13 +14,61 @@ namespace {
 
 constexpr std::uint32_t kMaxZero = 255;
 
-std::vector<BroadcastTensor> tensors_of(const Graph& graph, int weight_bits) {
+// Those that travel in `params`: all but the weights that have a codebook.
+std::vector<BroadcastTensor> tensors_of(const Graph& graph, const wire::BroadcastProto& p) {
   std::vector<BroadcastTensor> tensors;
-  for (const ParamTensor& p : graph.params) {
-    tensors.push_back(
-        {p.size, p.channels, p.kind == ParamKind::kWeight ? weight_bits : kFloatBits});
+  int weights = 0;
+  for (const ParamTensor& t : graph.params) {
+    if (t.kind != ParamKind::kWeight) {
+      tensors.push_back({t.size, t.channels, kFloatBits});
+    } else if (p.shared_size() == 0 || p.shared(weights++).empty()) {
+      tensors.push_back({t.size, t.channels, static_cast<int>(p.bits())});
+    }
   }
   return tensors;
+}
+
+int weight_tensors(const Graph& graph) {
+  return static_cast<int>(
+      std::count_if(graph.params.begin(), graph.params.end(),
+                    [](const ParamTensor& t) { return t.kind == ParamKind::kWeight; }));
+}
+
+// Codebooks of the weights that have one, and the rest of the parameters.
+std::vector<float> split_shared(const Graph& graph, std::span<const float> params,
+                                wire::BroadcastProto& p) {
+  std::vector<float> rest;
+  bool any = false;
+  for (const ParamTensor& t : graph.params) {
+    const auto values = params.subspan(t.offset, t.size);
+    const bool weight = t.kind == ParamKind::kWeight;
+    const auto shared = weight ? encode_codebook(values) : std::nullopt;
+    if (weight) p.add_shared(shared ? text_of(*shared) : std::string());
+    any |= shared.has_value();
+    if (!shared) rest.insert(rest.end(), values.begin(), values.end());
+  }
+  if (!any) p.clear_shared();
+  return rest;
+}
+
+// The opposite of split_shared().
+Result<std::vector<float>> join_shared(const Graph& graph, const wire::BroadcastProto& p,
+                                       std::span<const float> rest) {
+  std::vector<float> params;
+  params.reserve(graph.param_count);
+  int weights = 0;
+  for (const ParamTensor& t : graph.params) {
+    const bool shared = t.kind == ParamKind::kWeight && !p.shared(weights++).empty();
+    if (shared) {
+      const auto values = decode_codebook(as_bytes(p.shared(weights - 1)), t.size);
+      if (!values) return at(t.name, values.error());
+      params.insert(params.end(), values->begin(), values->end());
+    } else {
+      params.insert(params.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(t.size));
+      rest = rest.subspan(t.size);
+    }
+  }
+  return params;
 }
 
 }  // namespace
@@ -30,7 +80,8 @@ Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_b
     p.add_zero_points(static_cast<std::uint32_t>(zero));
   }
   p.set_bits(static_cast<std::uint32_t>(weight_bits));
-  p.set_params(text_of(encode_broadcast(tensors_of(graph, weight_bits), state.params)));
+  const auto rest = weight_bits == kFloatBits ? split_shared(graph, state.params, p) : state.params;
+  p.set_params(text_of(encode_broadcast(tensors_of(graph, p), rest)));
   return serialize(p);
 }
 
@@ -50,8 +101,12 @@ Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
     if (zero > kMaxZero) return bad_field("broadcast.zero_points", "has a value above 255");
     state.zero_points.push_back(static_cast<std::int32_t>(zero));
   }
-  auto params =
-      decode_broadcast(tensors_of(graph, static_cast<int>(p.bits())), as_bytes(p.params()));
+  if (p.shared_size() != 0 &&
+      (p.bits() != kFloatBits || p.shared_size() != weight_tensors(graph))) {
+    return bad_field("broadcast.shared", "does not fit the network");
+  }
+  auto params = decode_broadcast(tensors_of(graph, p), as_bytes(p.params()));
+  if (params && p.shared_size() != 0) params = join_shared(graph, p, *params);
   if (!params) return at("broadcast.params", params.error());
   state.params = std::move(*params);
   for (const ParamTensor& tensor : graph.params) {

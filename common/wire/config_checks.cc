@@ -38,6 +38,16 @@ const std::vector<Check>& checks() {
        },
        "fp32 is for weights and activations together",
        "set both to 32, or both to 2 to 8"},
+      {{"quant.codebook", "quant.weight_bits", "codec.downlink_bits"},
+       [](const Config& c) {
+         return c.quant().codebook() == 0 ||
+                (c.quant().codebook() >= 2 && c.quant().weight_bits() == 32 &&
+                 c.codec().downlink_bits() == 32);
+       },
+       "shared weights take 2 to 256 values, are computed with in fp32 and sent to clients without "
+       "loss",
+       "use 16 or 256 with quant.weight_bits = 32, quant.activation_bits = 32, codec.downlink_bits "
+       "= 32"},
       {{"codec.uplink_bits"},
        [](const Config& c) { return is_width(c.codec().uplink_bits()); },
        "an update has 2 to 8 bits a weight, or 32 for fp32",

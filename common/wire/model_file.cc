@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/codec/bit_pack.h"
+#include "common/codec/codebook_codec.h"
 #include "common/crypto/sha256.h"
 #include "common/wire/frame.h"
 #include "common/wire/message_fields.h"
@@ -48,7 +49,11 @@ void put_step(const PackedStep& step, int bits, wire::PackedStepProto& p) {
   put_all(step.bias, *p.mutable_bias());
   p.set_activation_scale(step.activation_scale);
   p.set_activation_zero(static_cast<std::uint32_t>(step.activation_zero));
-  put_all(step.float_weights, *p.mutable_float_weights());
+  if (const auto shared = encode_codebook(step.float_weights)) {
+    p.set_shared_weights(text_of(*shared));
+  } else {
+    put_all(step.float_weights, *p.mutable_float_weights());
+  }
   put_all(step.float_bias, *p.mutable_float_bias());
 }
 
@@ -68,6 +73,15 @@ Result<PackedStep> take_step(const wire::PackedStepProto& p, const Graph& graph,
   out.activation_scale = p.activation_scale();
   out.activation_zero = static_cast<std::int32_t>(p.activation_zero());
   out.float_weights.assign(p.float_weights().begin(), p.float_weights().end());
+  if (!p.shared_weights().empty()) {
+    if (!step.has_weights() || !graph.quant.is_float() || !out.float_weights.empty()) {
+      return bad_field("shared_weights", "where none belong");
+    }
+    const std::size_t n = graph.params[static_cast<std::size_t>(step.weight)].size;
+    auto weights = decode_codebook(as_bytes(p.shared_weights()), n);
+    if (!weights) return at("shared_weights", weights.error());
+    out.float_weights = std::move(*weights);
+  }
   out.float_bias.assign(p.float_bias().begin(), p.float_bias().end());
   return out;
 }
