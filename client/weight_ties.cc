@@ -5,8 +5,8 @@ namespace fedqat {
 WeightTies::WeightTies(const Graph& graph, std::span<const float> params, int entries) {
   for (const ParamTensor& p : graph.params) {
     if (p.kind != ParamKind::kWeight) continue;
-    tensors_.push_back(
-        {p.offset, share_weights(params.subspan(p.offset, p.size), entries, Spacing::kEven)});
+    tensors_.push_back({p.offset, share_weights(params.subspan(p.offset, p.size),
+                                                codebook_size(p.size, entries), Spacing::kEven)});
   }
 }
 

@@ -5,7 +5,7 @@
 namespace fedqat {
 namespace {
 
-constexpr std::uint32_t kCountStep = 24;
+constexpr std::uint32_t kCountStep = 8;
 constexpr std::uint32_t kMaxTotal = 1U << 16;
 constexpr std::uint32_t kSmallestRange = 1U << 24;
 

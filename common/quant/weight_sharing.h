@@ -2,6 +2,7 @@
 // k-means, so that each is an index of 8 bits or fewer into a codebook.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -9,6 +10,10 @@
 namespace fedqat {
 
 inline constexpr int kMaxCodebook = 256;
+
+// Entries for a tensor of n weights where `wanted` are asked for: an entry of 32 bits has to serve
+// 32 weights, but 16 entries are worth it in any case.
+int codebook_size(std::size_t n, int wanted);
 
 struct SharedWeights {
   std::vector<float> codebook;        // ascending, no value twice, each used

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "common/quant/weight_sharing.h"
 #include "tests/support/random_data.h"
 
 using namespace fedqat;
@@ -108,4 +109,34 @@ TEST_CASE("local_trainer: divergence is an error, not an update") {
   const auto r = trainer.train(f.model, f.task, f.data, f.all);
   REQUIRE_FALSE(r);
   REQUIRE_THAT(r.error().what, Catch::Contains("learning_rate"));
+}
+
+TEST_CASE("local_trainer: with a codebook, weights that come with one value leave with one") {
+  Fixture f;
+  f.graph = *build_graph(every_layer_model({8, 8, 1}, 3), {32, 32, 8});
+  f.model = init_model(f.graph, 1);
+  const auto shared_weights = [&](const ParamTensor& p) {
+    return share_weights(std::span(f.model.params).subspan(p.offset, p.size), 4, Spacing::kEven);
+  };
+  for (const ParamTensor& p : f.graph.params) {
+    if (p.kind != ParamKind::kWeight) continue;
+    expand(shared_weights(p), std::span(f.model.params).subspan(p.offset, p.size));
+  }
+  f.task.training.codebook = 4;
+  f.task.training.weight_decay = 0.01F;
+  LocalTrainer trainer(f.graph, f.data.grid);
+  const auto moved = trainer.train(f.model, f.task, f.data, f.all);
+  REQUIRE(moved);
+  for (const ParamTensor& p : f.graph.params) {
+    if (p.kind != ParamKind::kWeight) continue;
+    const SharedWeights shared = shared_weights(p);
+    std::vector<float> entry(shared.codebook.size());
+    bool any = false;
+    for (std::size_t i = 0; i < p.size; ++i) entry[shared.indices[i]] = moved->delta[p.offset + i];
+    for (std::size_t i = 0; i < p.size; ++i) {
+      REQUIRE(moved->delta[p.offset + i] == entry[shared.indices[i]]);
+      any |= entry[shared.indices[i]] != 0;
+    }
+    CHECK(any);
+  }
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/codec/bit_pack.h"
+#include "common/quant/weight_sharing.h"
 #include "common/wire/broadcast.h"
 #include "common/wire/config.h"
 #include "common/wire/frame.h"
@@ -98,6 +99,15 @@ void make_updates() {
   }
 }
 
+ModelState shared_model(const Graph& graph) {
+  ModelState model = init_model(graph, 1);
+  for (const ParamTensor& p : graph.params) {
+    const auto values = std::span(model.params).subspan(p.offset, p.size);
+    if (p.kind == ParamKind::kWeight) expand(share_weights(values, 5, Spacing::kEven), values);
+  }
+  return model;
+}
+
 void make_models() {
   const Graph graph = fuzz_graph();
   const Dataset data = blob_dataset({8, 8, 1}, 3, 40, 2);
@@ -109,6 +119,8 @@ void make_models() {
   const auto plain = build_graph(graph.spec, {kFloatBits, kFloatBits, kFloatBits});
   FEDQAT_CHECK(plain);
   put("model_file", "float", encode_model(pack_model(*plain, init_model(*plain, 1), data.grid)));
+  put("model_file", "shared", encode_model(pack_model(*plain, shared_model(*plain), data.grid)));
+  put("broadcast", "shared", encode_broadcast(graph, shared_model(graph), 32));
   wire::NetworkProto network;
   to_proto(some_network(), network);
   put("network_spec", "every_layer", serialize(network));

@@ -50,7 +50,8 @@ TEST_CASE("codebook codec: any bytes give weights or an error") {
   }
   for (int i = 0; i < 3000; ++i) {
     Bytes bad = good;
-    bad[rng.below(static_cast<std::uint32_t>(bad.size()))] ^= static_cast<std::byte>(1 + rng.below(255));
+    bad[rng.below(static_cast<std::uint32_t>(bad.size()))] ^=
+        static_cast<std::byte>(1 + rng.below(255));
     if (const auto got = decode_codebook(bad, w.size())) REQUIRE(got->size() == w.size());
   }
   Bytes nan = good;

@@ -81,6 +81,13 @@ TEST_CASE(
   for (std::size_t j = 0; j < 16; ++j) CHECK(sum[j] / count[j] == Approx(c[j]).margin(1e-5));
 }
 
+TEST_CASE("weight sharing: small tensors get fewer entries") {
+  CHECK(codebook_size(100, 256) == 16);
+  CHECK(codebook_size(100, 4) == 4);
+  CHECK(codebook_size(2400, 256) == 75);
+  CHECK(codebook_size(1000000, 256) == 256);
+}
+
 TEST_CASE("weight sharing: few values stay as they are; sharing twice changes nothing") {
   const std::vector<float> w = {1, -2, 1, 0, -2, 1};
   const auto shared = share_weights(w, 3, Spacing::kLloyd);
