@@ -7,6 +7,7 @@
 #include "common/crypto/sha256.h"
 #include "common/data/cifar.h"
 #include "common/data/digits.h"
+#include "common/data/har.h"
 #include "common/data/idx.h"
 #include "common/data/input_grid.h"
 #include "common/data/letters.h"
@@ -17,7 +18,7 @@ namespace {
 
 namespace stdfs = std::filesystem;
 
-enum class Source { kDigits, kLetters, kMnist, kFashionMnist, kCifar10, kIdx };
+enum class Source { kDigits, kLetters, kMnist, kFashionMnist, kCifar10, kHar, kIdx };
 
 struct Entry {
   const char* name;
@@ -42,6 +43,7 @@ const std::vector<Entry>& entries() {
        {"cifar10", "cifar-10-batches-bin"},
        {kCifarMarkers[0], kCifarMarkers[1]},
        ""},
+      {"har", Source::kHar, {"har", "har-hapt"}, {kHarMarker}, ""},
       {"idx", Source::kIdx, {"idx"}, {kIdxMarker}, ""},
   };
   return table;
@@ -94,6 +96,8 @@ Result<DataSplit> load_from(Fs& fs, Source source, const stdfs::path& dir) {
       return load_idx(fs, dir, {"fashion-mnist", 10, make_input_grid(0.2860, 0.3530)});
     case Source::kCifar10:
       return load_cifar10(fs, dir);
+    case Source::kHar:
+      return load_har(fs, dir);
     case Source::kIdx:
       return load_idx(fs, dir, {"idx", 0, std::nullopt});
   }

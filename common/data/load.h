@@ -11,7 +11,7 @@
 namespace fedqat {
 
 struct DataRequest {
-  std::string name = "digits";     // digits, letters, mnist, fashion-mnist, cifar10, idx
+  std::string name = "digits";     // digits, letters, mnist, fashion-mnist, cifar10, har, idx
   std::filesystem::path dir = {};  // searched first; may be empty
   std::uint32_t max_train = 0;     // use the first so many; 0 is all
   std::uint32_t max_test = 0;

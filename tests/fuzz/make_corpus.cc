@@ -152,6 +152,10 @@ void make_data() {
   for (int i = 0; i < 6; ++i) rows += "A,2,8,3,5,1,8,13,0,6,6,10,8,0,8,0,15\r\n";
   put("letters", "rows", rows);
   put("letters", "rows.gz", gzip(rows));
+  std::string npy = "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }";
+  npy = std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(npy.size()) + '\0' + npy;
+  put("npy", "matrix", npy + "abcdefghijkl");
+  put("npy", "matrix.gz", gzip(npy + "abcdefghijkl"));
   put("packed_file", "plain", std::string("plain"));
   put("packed_file", "members.gz", gzip("first") + gzip(std::string(3000, 'z')));
   put("packed_file", "bomb.gz", gzip(std::string(std::size_t{1} << 19, '\0')));

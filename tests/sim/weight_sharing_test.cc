@@ -39,7 +39,8 @@ downlink_bits = 32
 
 }  // namespace
 
-TEST_CASE("weight sharing: few values a tensor, a small file, nearly the accuracy of free weights") {
+TEST_CASE(
+    "weight sharing: few values a tensor, a small file, nearly the accuracy of free weights") {
   const DataSplit digits = load_digits();
   const RunOutcome free = run(digits, "0"), shared = run(digits, "16");
   for (const PackedStep& step : shared.model.steps) {
