@@ -1,6 +1,8 @@
 #include "tests/bench/fleet/server_process.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,9 +41,12 @@ Usage usage_of(pid_t pid) {
 }
 
 pid_t launch(const std::vector<std::string>& words, const std::string& log) {
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   FEDQAT_CHECK(pid >= 0);
   if (pid > 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
   const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(fd, STDERR_FILENO);
   std::vector<char*> argv;
