@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "common/base/check.h"
@@ -27,16 +27,11 @@ Usage usage_of(pid_t pid) {
       (key == "VmRSS:" ? u.rss_mib : u.peak_mib) = kib / 1024;
     }
   }
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(stat, line);
-  std::istringstream rest(line.substr(line.rfind(')') + 2));
-  std::string word;
-  double ticks = 0;
-  for (int i = 3; i <= 15 && rest >> word; ++i) {
-    if (i >= 14) ticks += std::stod(word);
+  clockid_t clock{};
+  timespec cpu{};
+  if (::clock_getcpuclockid(pid, &clock) == 0 && ::clock_gettime(clock, &cpu) == 0) {
+    u.cpu_s = static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) * 1e-9;
   }
-  u.cpu_s = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
   return u;
 }
 
