@@ -19,8 +19,10 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
                                      std::to_string(payload_size)};
   }
   Progress progress;
+  Digest digest = chunk.digest;
   if (chunk.offset == 0 && chunk.last()) {
     forget(who);
+    if (!chunk.name_checked) digest = update_digest(chunk.data, chunk.stats);
     progress.payload = std::move(chunk.data);
   } else {
     const auto known = partial_.find(who);
@@ -39,14 +41,17 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
     partial.digest = chunk.digest;
     partial.last_ms = now_ms;
     partial.payload.insert(partial.payload.end(), chunk.data.begin(), chunk.data.end());
+    partial.hash.update(chunk.data);  // while it is in the cache
     progress.received = partial.payload.size();
     if (!chunk.last()) return progress;
+    partial.hash.update(chunk.stats);
+    digest = std::move(partial.hash).finish();
     progress.payload = std::move(partial.payload);
     forget(who);
   }
   progress.received = progress.payload.size();
   progress.whole = true;
-  if (!chunk.name_checked && update_digest(progress.payload, chunk.stats) != chunk.digest) {
+  if (digest != chunk.digest) {
     return Error{Errc::kInvalid, "update does not have its digest"};
   }
   return progress;

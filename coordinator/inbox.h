@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/crypto/blake3.h"
 #include "common/wire/messages.h"
 #include "coordinator/round.h"
 
@@ -43,6 +44,7 @@ class Inbox {
   struct Partial {
     Digest digest{};
     Bytes payload;
+    Blake3 hash;               // of the payload
     std::int64_t last_ms = 0;  // of its last chunk
   };
   std::size_t limit_;

@@ -59,6 +59,25 @@ TEST_CASE("inbox: a wrong size or hash is refused") {
   REQUIRE_FALSE(inbox.add(1, std::move(bad), 5, 0));
 }
 
+TEST_CASE("inbox: a changed byte in any of several chunks is found, and nothing of it stays") {
+  Inbox inbox;
+  for (const std::size_t at : {0, 2, 4}) {
+    for (const std::size_t offset : {0, 2, 4}) {
+      auto c = chunk(offset, offset == 4 ? 1 : 2);
+      if (offset == at) c.data = Bytes(c.data.size(), std::byte{7});
+      const auto p = inbox.add(1, std::move(c), 5, 0);
+      REQUIRE(static_cast<bool>(p) == (offset != 4));
+    }
+    REQUIRE(inbox.bytes() == 0);
+  }
+  REQUIRE(inbox.add(1, chunk(0, 3), 5, 0)->received == 3);
+  auto last = chunk(3, 2);
+  last.stats = {std::byte{8}};
+  REQUIRE_FALSE(inbox.add(1, std::move(last), 5, 0));
+  REQUIRE(inbox.add(1, chunk(0, 3), 5, 0)->received == 3);
+  REQUIRE(inbox.add(1, chunk(3, 2), 5, 0)->whole);
+}
+
 TEST_CASE("inbox: when there is no room others wait, until somebody ends or went silent") {
   constexpr std::size_t kSize = 1000;
   const auto part = [](std::size_t offset, std::size_t size) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "common/base/check.h"
 #include "common/wire/frame.h"
+#include "tests/bench/fleet/stopwatch.h"
 #include "tests/support/raw_tls.h"
 
 namespace fedqat {
@@ -21,6 +23,7 @@ void assign(Device& d, const std::vector<const Bytes*>& frames) {
   d.todo.assign(frames.rbegin(), frames.rend());
   d.sent = d.have = 0;
   d.done = false;
+  d.not_before_s = 0;
 }
 
 void check_would_block(const Device& d, int n) {
@@ -49,26 +52,34 @@ Fleet::~Fleet() {
   ::close(epoll_);
 }
 
-void Fleet::connect_all(const Bytes& frame, std::size_t at_once) {
-  std::size_t next = 0;
-  left_ = devices_.size();
+// Begins devices first to last - 1, so many at once; returns when all are done.
+template <class Begin>
+void Fleet::all(std::size_t first, std::size_t last, std::size_t at_once, Begin&& begin) {
+  std::size_t next = first;
+  left_ = last - first;
   while (left_ > 0) {
-    while (next < devices_.size() && next - (devices_.size() - left_) < at_once) {
-      open(next);
-      assign(devices_[next], {&frame});
-      ++next;
+    if (next < last && next - first + left_ < last - first + at_once) {
+      begin(next++);
+    } else {
+      poll();
     }
-    poll();
   }
 }
 
-void Fleet::all_send(const std::vector<const Bytes*>& frames) {
-  left_ = devices_.size();
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
+void Fleet::connect_all(const Bytes& frame, std::size_t at_once) {
+  all(0, devices_.size(), at_once, [&](std::size_t i) {
+    open(i);
+    assign(devices_[i], {&frame});
+  });
+}
+
+void Fleet::send(std::size_t first, std::size_t last, const std::vector<const Bytes*>& frames,
+                 std::size_t at_once) {
+  busy_ = 0;
+  all(first, last, at_once, [&](std::size_t i) {
     assign(devices_[i], frames);
     drive(i);
-  }
-  while (left_ > 0) poll();
+  });
 }
 
 void Fleet::open(std::size_t i) {
@@ -92,16 +103,29 @@ void Fleet::open(std::size_t i) {
 }
 
 void Fleet::poll() {
+  double wait_s = 30;
+  for (auto w = waiting_.begin(); w != waiting_.end();) {
+    const double left_s = devices_[*w].not_before_s - now_s();
+    if (left_s <= 0) {
+      const std::size_t i = *w;
+      w = waiting_.erase(w);
+      devices_[i].not_before_s = 0;
+      drive(i);
+    } else {
+      wait_s = std::min(wait_s, left_s);
+      ++w;
+    }
+  }
   epoll_event events[256];
-  const int n = ::epoll_wait(epoll_, events, 256, 30000);
-  FEDQAT_CHECK(n > 0);  // 30 s without any progress
+  const int n = ::epoll_wait(epoll_, events, 256, static_cast<int>(wait_s * 1000) + 1);
+  FEDQAT_CHECK(n > 0 || !waiting_.empty());  // 30 s without any progress
   for (int i = 0; i < n; ++i) drive(events[i].data.u64);
 }
 
 // Works on the device until it would block.
 void Fleet::drive(std::size_t i) {
   Device& d = devices_[i];
-  while (!d.done) {
+  while (!d.done && d.not_before_s == 0) {
     const Bytes& frame = *d.todo.back();
     if (d.sent < frame.size()) {
       const int n =
@@ -120,17 +144,23 @@ void Fleet::drive(std::size_t i) {
       want = d.in.size();
     }
     if (d.have < want || want == kFrameHeader) continue;
-    finish(d);
+    finish(i);
   }
 }
 
-void Fleet::finish(Device& d) {
+void Fleet::finish(std::size_t i) {
+  Device& d = devices_[i];
   auto reply = decode_reply(d.in);
   FEDQAT_CHECK(reply);
   d.in = {};
   d.sent = d.have = 0;
   if (const auto* refusal = std::get_if<Refusal>(&reply->body)) {
-    if (refusal->code == RefusalCode::kBusy) return;  // the same again; its turn comes
+    if (refusal->code == RefusalCode::kBusy) {  // the same again, later
+      ++busy_;
+      d.not_before_s = now_s() + reply->retry_after_ms / 1000.0;
+      waiting_.push_back(i);
+      return;
+    }
     std::fprintf(stderr, "refused: %s\n", refusal->text.c_str());
     std::exit(1);
   }

@@ -24,7 +24,8 @@ struct Device {
   std::size_t sent = 0;
   Bytes in;
   std::size_t have = 0;
-  bool done = true;  // nothing is under way
+  bool done = true;         // nothing is under way
+  double not_before_s = 0;  // told to wait until then (now_s())
   Reply last;
 };
 
@@ -39,22 +40,29 @@ class Fleet {
   // Every device connects and sends `frame`; at most `at_once` handshakes are under way.
   void connect_all(const Bytes& frame, std::size_t at_once);
 
-  // Every device sends the frames, in order, each after the reply to the one before.
-  void all_send(const std::vector<const Bytes*>& frames);
+  // Devices first to last - 1 send the frames, in order, each after the reply to the one before; at
+  // most `at_once` of them are under way. Who is told that the server is busy waits as it is told.
+  void send(std::size_t first, std::size_t last, const std::vector<const Bytes*>& frames,
+            std::size_t at_once);
+  std::size_t busy() const { return busy_; }  // replies to the last send() that said so
 
   const std::vector<Device>& devices() const { return devices_; }
 
  private:
+  template <class Begin>
+  void all(std::size_t first, std::size_t last, std::size_t at_once, Begin&& begin);
   void open(std::size_t i);
   void poll();
   void drive(std::size_t i);
-  void finish(Device& d);
+  void finish(std::size_t i);
 
   std::uint16_t port_;
   int epoll_;
   std::vector<TlsContext> contexts_;
   std::vector<Device> devices_;
-  std::size_t left_ = 0;  // devices that are not done
+  std::size_t left_ = 0;              // devices that are not done
+  std::vector<std::size_t> waiting_;  // of them, those with not_before_s
+  std::size_t busy_ = 0;
 };
 
 }  // namespace fedqat

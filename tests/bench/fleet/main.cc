@@ -3,12 +3,15 @@
 // valid and say nothing.
 //
 //   bench_fleet COORDINATOR [--devices N] [--hidden H] [--float] [--memory-mb M] [--rounds R]
-//     [--durability full|relaxed|rounds]
+//     [--durability full|relaxed|rounds] [--at-once K]
 //
 // One client thread, the server has the rest of the machine. An update has about 74 H parameters.
+// The N devices send when it is their turn, at most K at the same time; one more then ends the
+// round, which is timed by itself.
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -46,15 +49,17 @@ struct Options {
   int memory_mb = 256;
   std::string durability = "full";
   int rounds = 3;
+  int at_once = 32;
 };
 
-// A round takes all devices.
+// A round takes all devices and the one that ends it.
 std::string config_text(const Options& o) {
   std::ostringstream s;
+  const int clients = o.devices + 1;
   s << "[run]\nname = \"fleet\"\nrounds = 8\n[model]\nname = \"mlp-" << o.hidden
-    << "\"\n[partition]\nclients = " << o.devices
+    << "\"\n[partition]\nclients = " << clients
     << "\n[quant]\nwarmup_rounds = 6\n[codec]\nuplink_bits = " << (o.fp32 ? 32 : 8)
-    << "\n[round]\nclients = " << o.devices
+    << "\n[round]\nclients = " << clients
     << "\nmax_samples = 64\n[deploy]\nport = 0\nenroll_port = 0\nops_port = 0\n"
     << "address = \"127.0.0.1\"\nmax_per_address = 100000\n"
     << "memory_limit_mb = " << o.memory_mb << "\ndurability = \"" << o.durability << "\"\n";
@@ -78,9 +83,9 @@ Usage connect_fleet(Fleet& fleet, const Bytes& check_in, pid_t server) {
   return idle;
 }
 
-// Every device uploads its update for the task it has.
+// Every device uploads its update for the task it has; the last one when all others are done.
 void play_round(Fleet& fleet, std::uint32_t round, const Graph& graph, double raw_rate,
-                pid_t server, double idle_rss_mib) {
+                pid_t server, double idle_rss_mib, std::size_t at_once) {
   const auto* task = std::get_if<Task>(&fleet.devices().front().last.body);
   FEDQAT_CHECK(task != nullptr);
   FEDQAT_CHECK(task->round == round);
@@ -91,20 +96,27 @@ void play_round(Fleet& fleet, std::uint32_t round, const Graph& graph, double ra
     list.push_back(&f);
     bytes += static_cast<double>(f.size());
   }
-  const auto devices = static_cast<double>(fleet.devices().size());
-  const Usage before = usage_of(server);
+  const std::size_t all = fleet.devices().size() - 1;
+  const auto devices = static_cast<double>(all);
+  const Usage before = usage_of(server), own_before = usage_of(::getpid());
   const double start = now_s();
-  fleet.all_send(list);
+  fleet.send(0, all, list, at_once);
   const double took = now_s() - start;
-  const Usage after = usage_of(server);
+  const Usage after = usage_of(server), own_after = usage_of(::getpid());
+  const std::size_t busy = fleet.busy();
+  fleet.send(all, all + 1, list, 1);
+  const double closed = now_s() - start - took;
   const auto* ack = std::get_if<Ack>(&fleet.devices().back().last.body);
   FEDQAT_CHECK(ack != nullptr && ack->complete);
   const double rate = bytes * devices / took / 1e6;
   std::printf(
       "round %u: %.0f updates of %.0f KiB in %.3f s: %.0f MB/s (%.2f of raw OpenSSL's %.0f), "
-      "%.0f updates/s, server CPU %.3f ms each, peak RSS %.1f MiB (idle + %.1f)\n",
+      "%.0f updates/s, server CPU %.3f ms each, client %.3f, peak RSS %.1f MiB (idle + %.1f), "
+      "%zu told to wait, closed in %.0f ms\n",
       round, devices, bytes / 1024, took, rate, rate / raw_rate, raw_rate, devices / took,
-      (after.cpu_s - before.cpu_s) * 1000 / devices, after.peak_mib, after.peak_mib - idle_rss_mib);
+      (after.cpu_s - before.cpu_s) * 1000 / devices,
+      (own_after.cpu_s - own_before.cpu_s) * 1000 / devices, after.peak_mib,
+      after.peak_mib - idle_rss_mib, busy, closed * 1000);
 }
 
 int run(const Options& o) {
@@ -117,7 +129,7 @@ int run(const Options& o) {
   FEDQAT_CHECK(run_to_end({o.coordinator, "init", "--state", state, "--name", "localhost"}) == 0);
   const StatePaths paths{state};
   double start = now_s();
-  const auto identities = enroll(paths, o.devices);
+  const auto identities = enroll(paths, o.devices + 1);
   std::printf("%d devices enrolled in %.1f s\n", o.devices, now_s() - start);
   const std::string log = (dir.path() / "log").string();
   const pid_t server = launch({o.coordinator, "serve", "--state", state, config}, log);
@@ -131,9 +143,10 @@ int run(const Options& o) {
   const auto graph = build_graph(*spec, QuantSpec{});
   FEDQAT_CHECK(graph);
   for (int round = 1; round <= o.rounds; ++round) {
-    if (round > 1) fleet.all_send({&check_in});
+    if (round > 1) fleet.send(0, identities.size(), {&check_in}, identities.size());
     const double raw = raw_mb_per_s(paths, identities.front(), 500);
-    play_round(fleet, static_cast<std::uint32_t>(round), *graph, raw, server, idle.rss_mib);
+    play_round(fleet, static_cast<std::uint32_t>(round), *graph, raw, server, idle.rss_mib,
+               static_cast<std::size_t>(o.at_once));
   }
   ::kill(server, SIGTERM);
   start = now_s();
@@ -160,6 +173,8 @@ int main(int argc, char** argv) {
       o.memory_mb = number();
     } else if (word == "--rounds") {
       o.rounds = number();
+    } else if (word == "--at-once") {
+      o.at_once = number();
     } else if (word == "--float") {
       o.fp32 = true;
     } else if (word == "--durability") {
@@ -168,10 +183,10 @@ int main(int argc, char** argv) {
       o.coordinator = word;
     }
   }
-  if (o.coordinator.empty() || o.devices < 1) {
+  if (o.coordinator.empty() || o.devices < 1 || o.at_once < 1) {
     std::fprintf(stderr,
                  "usage: bench_fleet COORDINATOR [--devices N] [--hidden H] [--float] "
-                 "[--memory-mb M] [--rounds R] [--durability full|relaxed|rounds]\n");
+                 "[--memory-mb M] [--rounds R] [--durability full|relaxed|rounds] [--at-once K]\n");
     return 2;
   }
   return fedqat::run(o);

@@ -1,14 +1,16 @@
 #include "tests/bench/fleet/server_process.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "common/base/check.h"
@@ -25,23 +27,21 @@ Usage usage_of(pid_t pid) {
       (key == "VmRSS:" ? u.rss_mib : u.peak_mib) = kib / 1024;
     }
   }
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(stat, line);
-  std::istringstream rest(line.substr(line.rfind(')') + 2));
-  std::string word;
-  double ticks = 0;
-  for (int i = 3; i <= 15 && rest >> word; ++i) {
-    if (i >= 14) ticks += std::stod(word);
+  clockid_t clock{};
+  timespec cpu{};
+  if (::clock_getcpuclockid(pid, &clock) == 0 && ::clock_gettime(clock, &cpu) == 0) {
+    u.cpu_s = static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) * 1e-9;
   }
-  u.cpu_s = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
   return u;
 }
 
 pid_t launch(const std::vector<std::string>& words, const std::string& log) {
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   FEDQAT_CHECK(pid >= 0);
   if (pid > 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
   const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(fd, STDERR_FILENO);
   std::vector<char*> argv;

@@ -19,7 +19,8 @@ struct Usage {
 
 Usage usage_of(pid_t pid);
 
-// Starts the program words[0]; its standard error is appended to `log`.
+// Starts the program words[0]; its standard error is appended to `log`. It
+// does not outlive the calling thread.
 pid_t launch(const std::vector<std::string>& words, const std::string& log);
 
 // Runs it to its end; the status of waitpid().
