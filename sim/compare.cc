@@ -74,8 +74,7 @@ Result<CompareOutcome> compare_techniques(const wire::Config& config, const Data
   const auto rows = plan_rows(config, {});
   if (!rows) return rows.error();
   if (auto r = check_rows(*rows, data); !r) return r.error();
-  auto runs =
-      run_rows(*rows, config.compare().seeds(), config.sim().threads(), data, on_round);
+  auto runs = run_rows(*rows, config.compare().seeds(), config.sim().threads(), data, on_round);
   if (!runs) return runs.error();
 
   CompareOutcome outcome;

@@ -30,7 +30,8 @@ wire::Config without_quant(wire::Config config) {
 std::string label_of(const std::string& technique, const wire::QuantConfig& quant) {
   if (technique == "fp32") return technique;
   return technique + " " +
-         bits_text(static_cast<int>(quant.weight_bits()), static_cast<int>(quant.activation_bits()));
+         bits_text(static_cast<int>(quant.weight_bits()),
+                   static_cast<int>(quant.activation_bits()));
 }
 
 // `config` with bits and overrides of the row.
@@ -74,8 +75,7 @@ Result<void> apply(const wire::CompareRowConfig& given, const std::string& key,
 
 Result<PlannedRow> listed_row(const wire::Config& base, const wire::CompareRowConfig& given,
                               const std::string& key, const Places& places) {
-  const std::string who =
-      "compare row " + (given.name().empty() ? key : "'" + given.name() + "'");
+  const std::string who = "compare row " + (given.name().empty() ? key : "'" + given.name() + "'");
   wire::Config config = base;
   wire::Config in_fp32 = fp32_config(base);
   if (given.technique() == "fp32") set_bits(config, kFloat);
@@ -86,8 +86,8 @@ Result<PlannedRow> listed_row(const wire::Config& base, const wire::CompareRowCo
   const bool is_float = config.quant().weight_bits() == kFloat;
   if (is_float != (given.technique() == "fp32")) {
     return Error{Errc::kInvalid,
-                 place + ": technique " + given.technique() + " with quant.weight_bits = " +
-                     std::to_string(config.quant().weight_bits()) +
+                 place + ": technique " + given.technique() +
+                     " with quant.weight_bits = " + std::to_string(config.quant().weight_bits()) +
                      (is_float ? "; set bits of 2 to 8" : "; use technique = \"qat\"")};
   }
   PlannedRow row = make_row(given.name(), given.technique(), std::move(config), std::move(in_fp32));

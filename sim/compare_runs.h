@@ -33,8 +33,8 @@ struct RowResult {
 
 struct CompareRuns {
   std::vector<std::vector<std::optional<RowResult>>> results;  // [rows][seeds]; empty: not finished
-  std::optional<RunReport> first;  // of the first run that is finished
-  bool complete = false;           // false: stopped by on_round
+  std::optional<RunReport> first;                              // of the first run that is finished
+  bool complete = false;                                       // false: stopped by on_round
 };
 
 struct CompareSize {

@@ -25,8 +25,7 @@ struct InputOptions {
 
 // Every error is kInvalid: a config that cannot be read is wrong usage.
 // `places`, if given, gets where each key stood.
-Result<wire::Config> load_config(Fs& fs, const InputOptions& options,
-                                 Places* places = nullptr);
+Result<wire::Config> load_config(Fs& fs, const InputOptions& options, Places* places = nullptr);
 
 // Codes of load_data(): kNotFound and kCorrupt, among others.
 Result<DataSplit> load_config_data(Fs& fs, const wire::Config& config, const InputOptions& options);

@@ -18,8 +18,7 @@ namespace fedqat {
 // Keys that were not given keep has_x() == false; their defaults come from the accessors.
 // `places`, if given, gets where each key stood.
 Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
-                                  std::span<const std::string> overrides,
-                                  Places* places = nullptr);
+                                  std::span<const std::string> overrides, Places* places = nullptr);
 
 // Every key with its value, as TOML that parse_config() reads back to an equal Config.
 std::string effective_toml(const wire::Config& config);

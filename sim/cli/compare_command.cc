@@ -4,8 +4,8 @@
 #include "common/cli/exit_code.h"
 #include "common/wire/config.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/interrupt.h"
 #include "sim/cli/compare_progress.h"
+#include "sim/cli/interrupt.h"
 #include "sim/cli/run_dir.h"
 #include "sim/compare.h"
 
@@ -25,8 +25,8 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
   if (!size) return complain(size.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
-  auto progress = std::make_unique<CompareProgress>(stderr, detect_terminal(2), clock, *size,
-                                                    options.quiet);
+  auto progress =
+      std::make_unique<CompareProgress>(stderr, detect_terminal(2), clock, *size, options.quiet);
   const auto outcome = compare_techniques(
       *config, *data, [&](const std::string& what, const RunReport& so_far, std::uint32_t total) {
         progress->round(what, so_far, total);

@@ -20,8 +20,7 @@ CompareProgress::~CompareProgress() {
   if (drawn_) std::fputs("\n", out_);
 }
 
-void CompareProgress::round(const std::string& what, const RunReport& so_far,
-                            std::uint32_t total) {
+void CompareProgress::round(const std::string& what, const RunReport& so_far, std::uint32_t total) {
   if (quiet_) return;
   const bool run_ends = so_far.rounds.size() == total;
   rounds_ = std::min(rounds_ + 1, size_.rounds);

@@ -28,12 +28,12 @@ Json row_json(const CompareRow& r, const CompareRow* fp32) {
                {"rounds", r.rounds},
                {"bytes_up_per_round", per_round(r.bytes_up, r)},
                {"bytes_down_per_round", per_round(r.bytes_down, r)},
-               {"bytes_to_fp32", nullptr},
+               {"bytes_ratio_to_fp32", nullptr},
                {"disagreement_mean", nullptr},
                {"disagreement_sd", nullptr},
                {"disagreements", r.disagreements},
                {"class_recall", r.class_recall}};
-  if (fp32 != nullptr && fp32->bytes() > 0) json["bytes_to_fp32"] = r.bytes() / fp32->bytes();
+  if (fp32 != nullptr && fp32->bytes() > 0) json["bytes_ratio_to_fp32"] = r.bytes() / fp32->bytes();
   if (!r.disagreements.empty()) {
     json["disagreement_mean"] = mean_of(r.disagreements);
     json["disagreement_sd"] = deviation_of(r.disagreements);

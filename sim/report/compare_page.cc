@@ -19,7 +19,7 @@ int group_of(const std::string& technique) {
 std::string accuracy_plot(const CompareReport& report, const std::string& x_label, Unit unit,
                           bool x_log, double (*x)(const CompareRow&)) {
   PointPlot plot{.x_label = x_label,
-                 .y_label = "accuracy on the test set",
+                 .y_label = "accuracy on the test set (log scale of the misses)",
                  .x_unit = unit,
                  .y_unit = Unit::kPercent,
                  .x_log = x_log,
@@ -103,11 +103,11 @@ std::string compare_page(const CompareReport& report) {
     body += html_tiles(tiles(report));
     body += html_card("Results", html_table(compare_header(), compare_cells(report)), true);
   }
-  body += html_card("Accuracy and bytes sent",
-                    accuracy_plot(report, "sent up and down in the whole run (log scale)",
-                                  Unit::kBytes, true,
-                                  [](const CompareRow& r) { return r.bytes(); }),
-                    true);
+  body +=
+      html_card("Accuracy and bytes sent",
+                accuracy_plot(report, "sent up and down in the whole run (log scale)", Unit::kBytes,
+                              true, [](const CompareRow& r) { return r.bytes(); }),
+                true);
   body += html_card("Accuracy and size of the model",
                     accuracy_plot(report, "size of the model file", Unit::kBytes, false,
                                   [](const CompareRow& r) { return double(r.model_bytes); }));

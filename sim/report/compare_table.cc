@@ -20,8 +20,8 @@ std::string per_round(std::uint64_t bytes, const CompareRow& row) {
 }  // namespace
 
 std::vector<std::string> compare_header() {
-  return {"Row",     "Accuracy", "± sd",     "Unlike fp32", "Model",      "Latency",
-          "Batch 32", "Sent up",  "Sent down", "Up a round",  "Down a round", "Bytes to fp32"};
+  return {"Row",      "Accuracy", "± sd",      "Unlike fp32", "Model",        "Latency",
+          "Batch 32", "Sent up",  "Sent down", "Up a round",  "Down a round", "Bytes vs fp32"};
 }
 
 std::vector<std::vector<std::string>> compare_cells(const CompareReport& report) {

@@ -49,7 +49,8 @@ svg.plot .hit:hover{fill:var(--accent);opacity:.5}
 svg.plot .bar:hover{opacity:.75}
 svg.plot .front{fill:none;stroke:var(--soft);stroke-width:1.6;stroke-dasharray:5 4}
 svg.plot .leader{stroke:var(--faint);stroke-width:1}
-svg.plot text.point{fill:var(--ink);font-size:12.5px;font-weight:600}
+svg.plot text.point{fill:var(--ink);font-size:12.5px;font-weight:600;paint-order:stroke;
+stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:10px;font-size:12.5px;color:var(--soft)}
 .legend span{display:inline-flex;align-items:center;gap:7px}
 .legend b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums}

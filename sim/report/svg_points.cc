@@ -7,6 +7,7 @@
 #include <set>
 
 #include "sim/report/html.h"
+#include "sim/report/number.h"
 #include "sim/report/point_labels.h"
 #include "sim/report/svg_canvas.h"
 
@@ -16,15 +17,26 @@ namespace {
 constexpr double kWidth = 640;
 constexpr double kHeight = 340;
 
-double within(const Axis& axis, double v) { return std::clamp(v, axis.low, axis.high); }
+// A share of hits as the axis counts it: 0.9 is 1, 0.99 is 2. Nothing is closer to 1 than
+// kLeastMiss.
+constexpr double kLeastMiss = 1e-4;
+double nines(double share) { return -std::log10(std::max(kLeastMiss, 1 - share)); }
 
-// What can be drawn, with x as the axis counts it: its logarithm where x_log.
-std::vector<Point> drawn_points(const PointPlot& plot) {
+// How a plot's axes count; points are kept as they were given.
+struct Scale {
+  bool x_log;
+  bool y_nines;
+  double x(const Point& p) const { return x_log ? std::log10(p.x) : p.x; }
+  double y(double v) const { return y_nines ? nines(v) : v; }
+};
+
+// What can be drawn.
+std::vector<Point> drawn_points(const PointPlot& plot, const Scale& scale) {
   std::vector<Point> points;
   for (Point p : plot.points) {
-    if (plot.x_log) p.x = p.x > 0 ? std::log10(p.x) : std::nan("");
     if (!std::isfinite(p.y_error)) p.y_error = 0;
-    if (std::isfinite(p.x) && std::isfinite(p.y)) points.push_back(std::move(p));
+    if (plot.x_log && !(p.x > 0)) continue;
+    if (std::isfinite(scale.x(p)) && std::isfinite(p.y)) points.push_back(std::move(p));
   }
   return points;
 }
@@ -44,13 +56,58 @@ Range range_of(const std::vector<Point>& points, const Low& low, const High& hig
   return range;
 }
 
-Axis x_axis_of(const PointPlot& plot, const std::vector<Point>& points) {
-  const auto x = [](const Point& p) { return p.x; };
+Axis x_axis_of(const Scale& scale, const std::vector<Point>& points) {
+  const auto x = [&](const Point& p) { return scale.x(p); };
   const Range range = range_of(points, x, x);
   if (points.empty()) return {0, 1, 0.2};
-  if (!plot.x_log) return nice_axis(std::min(0.0, range.low), range.high, 6);
+  if (!scale.x_log) return nice_axis(std::min(0.0, range.low), range.high, 6);
   const double margin = std::max(0.05, 0.12 * (range.high - range.low));
   return {range.low - margin, range.high + margin, 1};
+}
+
+Axis y_axis_of(const Scale& scale, const std::vector<Point>& points) {
+  const Range range = range_of(
+      points, [&](const Point& p) { return scale.y(p.y - p.y_error); },
+      [&](const Point& p) { return scale.y(p.y + p.y_error); });
+  if (points.empty()) return {0, 1, 0.2};
+  const double margin = 0.08 * (range.high - range.low);
+  if (!scale.y_nines) return nice_axis(range.low - margin, range.high + margin, 5);
+  const double room = std::max(0.08, margin);
+  return {range.low - room, range.high + room, 1};
+}
+
+// Round shares that are far enough apart to be read.
+std::vector<double> share_ticks(const Axis& axis) {
+  std::vector<double> round = {0};
+  for (int percent = 5; percent <= 90; percent += 5) round.push_back(percent / 100.0);
+  for (const double miss : {0.1, 0.01, 0.001}) {
+    for (const double factor : {0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1}) {
+      round.push_back(1 - miss * factor);
+    }
+  }
+  std::vector<double> ticks;
+  const double gap = (axis.high - axis.low) / 9;
+  for (const double share : round) {
+    const double at = nines(share);
+    if (at < axis.low || at > axis.high) continue;
+    if (ticks.empty() || at - nines(ticks.back()) >= gap) ticks.push_back(share);
+  }
+  return ticks;
+}
+
+std::string share_text(double share) {
+  const double percent = 100 * share;
+  const int digits = percent > 99.85 ? 2 : std::abs(percent - std::round(percent)) > 1e-6 ? 1 : 0;
+  return fixed(percent, digits) + " %";
+}
+
+void draw_y_grid(SvgCanvas& canvas, const Axis& axis) {
+  for (const double share : share_ticks(axis)) {
+    const double y = canvas.y(nines(share));
+    canvas.add("<line class=\"grid\" x1=\"" + px(canvas.left()) + "\" x2=\"" + px(canvas.right()) +
+               "\" y1=\"" + px(y) + "\" y2=\"" + px(y) + "\"/>\n");
+    canvas.text(canvas.left() - 8, y + 4, "text-anchor=\"end\"", share_text(share));
+  }
 }
 
 // Round values along a logarithmic axis: 1, 2 and 5 times powers of ten, or, where that would be
@@ -77,41 +134,51 @@ std::vector<double> log_ticks(const Axis& axis) {
 void draw_x_ticks(SvgCanvas& canvas, const PointPlot& plot, const Axis& axis) {
   for (const double tick : plot.x_log ? log_ticks(axis) : axis.ticks()) {
     const std::string at = px(canvas.x(tick));
-    canvas.add("<line class=\"grid\" x1=\"" + at + "\" x2=\"" + at + "\" y1=\"" +
-               px(canvas.top()) + "\" y2=\"" + px(canvas.bottom()) + "\"/>\n");
+    canvas.add("<line class=\"grid\" x1=\"" + at + "\" x2=\"" + at + "\" y1=\"" + px(canvas.top()) +
+               "\" y2=\"" + px(canvas.bottom()) + "\"/>\n");
     canvas.text(canvas.x(tick), canvas.bottom() + 17, "text-anchor=\"middle\"",
                 plot.x_log ? in_unit(std::pow(10, tick), plot.x_unit, std::pow(10, tick))
                            : in_unit(tick, plot.x_unit, axis.step));
   }
 }
 
-void draw_front(SvgCanvas& canvas, const std::vector<Point>& points) {
+// A point in pixels.
+struct Spot {
+  double x, y, high, low;  // where it is, and where its error bar ends
+};
+
+Spot spot_of(const SvgCanvas& canvas, const Scale& scale, const Point& p) {
+  return {canvas.x(scale.x(p)), canvas.y(scale.y(p.y)), canvas.y(scale.y(p.y + p.y_error)),
+          canvas.y(scale.y(p.y - p.y_error))};
+}
+
+void draw_front(SvgCanvas& canvas, const Scale& scale, const std::vector<Point>& points,
+                PointLabels& labels) {
   std::string path;
+  Spot last{};
   for (const std::size_t i : pareto_front(points)) {
-    path += (path.empty() ? "M" : "L") + px(canvas.x(points[i].x)) + " " + px(canvas.y(points[i].y));
+    const Spot spot = spot_of(canvas, scale, points[i]);
+    if (!path.empty()) labels.add_line(last.x, last.y, spot.x, spot.y);
+    path += (path.empty() ? "M" : "L") + px(spot.x) + " " + px(spot.y);
+    last = spot;
   }
   if (!path.empty()) canvas.add("<path class=\"front\" d=\"" + path + "\"/>\n");
 }
 
-void draw_point(SvgCanvas& canvas, const PointPlot& plot, const Axis& x_axis, const Axis& y_axis,
-                const Point& p) {
+// `x_step` and `y_step` set the digits of what hovering shows.
+void draw_point(SvgCanvas& canvas, const PointPlot& plot, const Spot& spot, const Point& p,
+                double x_step, double y_step) {
   const std::string color = series_color(p.color);
-  const double x = canvas.x(p.x);
-  const double high = canvas.y(within(y_axis, p.y + p.y_error));
-  const double low = canvas.y(within(y_axis, p.y - p.y_error));
   if (p.y_error > 0) {
-    canvas.add("<path style=\"stroke:" + color + ";stroke-width:1.6;fill:none\" d=\"M" + px(x) +
-               " " + px(high) + "V" + px(low) + "M" + px(x - 4) + " " + px(high) + "h8M" +
-               px(x - 4) + " " + px(low) + "h8\"/>\n");
+    canvas.add("<path style=\"stroke:" + color + ";stroke-width:1.6;fill:none\" d=\"M" +
+               px(spot.x) + " " + px(spot.high) + "V" + px(spot.low) + "M" + px(spot.x - 4) + " " +
+               px(spot.high) + "h8M" + px(spot.x - 4) + " " + px(spot.low) + "h8\"/>\n");
   }
-  const double fine = (y_axis.high - y_axis.low) / 1000;
-  const double plain_x = plot.x_log ? std::pow(10, p.x) : p.x;
-  std::string hover = p.name + ": " + in_unit(p.y, plot.y_unit, fine);
-  if (p.y_error > 0) hover += " ± " + in_unit(p.y_error, plot.y_unit, fine);
-  hover += " at " + in_unit(plain_x, plot.x_unit, plot.x_log ? plain_x / 10 : x_axis.step / 10);
-  canvas.add("<circle class=\"dot\" r=\"6\" style=\"fill:" + color + "\" cx=\"" + px(x) +
-             "\" cy=\"" + px(canvas.y(p.y)) + "\"><title>" + escape_html(hover) +
-             "</title></circle>\n");
+  std::string hover = p.name + ": " + in_unit(p.y, plot.y_unit, y_step);
+  if (p.y_error > 0) hover += " ± " + in_unit(p.y_error, plot.y_unit, y_step);
+  hover += " at " + in_unit(p.x, plot.x_unit, x_step);
+  canvas.add("<circle class=\"dot\" r=\"6\" style=\"fill:" + color + "\" cx=\"" + px(spot.x) +
+             "\" cy=\"" + px(spot.y) + "\"><title>" + escape_html(hover) + "</title></circle>\n");
 }
 
 }  // namespace
@@ -130,34 +197,36 @@ std::vector<std::size_t> pareto_front(const std::vector<Point>& points) {
 }
 
 std::string svg_points(const PointPlot& plot) {
-  const std::vector<Point> points = drawn_points(plot);
-  const Axis x_axis = x_axis_of(plot, points);
-  const Range y = range_of(
-      points, [](const Point& p) { return p.y - p.y_error; },
-      [](const Point& p) { return p.y + p.y_error; });
-  const double margin = 0.08 * (y.high - y.low);
-  Axis y_axis = nice_axis(y.low - margin, y.high + margin, 5);
-  if (plot.y_unit == Unit::kPercent && y.high <= 1) y_axis.high = std::min(y_axis.high, 1.0);
+  const Scale scale{plot.x_log, plot.y_unit == Unit::kPercent};
+  const std::vector<Point> points = drawn_points(plot, scale);
+  const Axis x_axis = x_axis_of(scale, points);
+  const Axis y_axis = y_axis_of(scale, points);
   SvgCanvas canvas(x_axis, y_axis, plot.wide ? 2 * kWidth : kWidth, kHeight);
   draw_x_ticks(canvas, plot, x_axis);
-  canvas.y_grid(plot.y_unit);
+  if (scale.y_nines) {
+    draw_y_grid(canvas, y_axis);
+  } else {
+    canvas.y_grid(plot.y_unit);
+  }
   canvas.x_label(plot.x_label);
   canvas.text(canvas.left(), canvas.top() - 8, "class=\"phase\"", plot.y_label);
-  if (plot.front) draw_front(canvas, points);
-
   PointLabels labels;
-  for (const Point& p : points) {
-    labels.add_point(canvas.x(p.x), canvas.y(p.y), canvas.y(within(y_axis, p.y + p.y_error)),
-                     canvas.y(within(y_axis, p.y - p.y_error)));
-  }
+  if (plot.front) draw_front(canvas, scale, points, labels);
   std::set<std::string> groups;
   for (const Point& p : points) {
-    draw_point(canvas, plot, x_axis, y_axis, p);
+    const Spot spot = spot_of(canvas, scale, p);
+    labels.add_point(spot.x, spot.y, spot.high, spot.low);
+    const double x_step = scale.x_log ? p.x / 10 : x_axis.step / 10;
+    draw_point(canvas, plot, spot, p, x_step, scale.y_nines ? 1e-4 : y_axis.step / 100);
     if (!p.group.empty() && groups.insert(p.group).second) {
       canvas.legend(p.group, "", "box", series_color(p.color));
     }
   }
-  for (const Point& p : points) labels.place(canvas, canvas.x(p.x), canvas.y(p.y), p.name);
+  for (const Point& p : points) {
+    const Spot spot = spot_of(canvas, scale, p);
+    labels.place(canvas, spot.x, spot.y, p.name);
+  }
+  labels.draw(canvas);
   return canvas.finish("Points over " + plot.x_label);
 }
 
