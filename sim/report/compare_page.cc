@@ -89,7 +89,7 @@ std::vector<std::pair<std::string, std::string>> facts(const CompareReport& repo
                                           : "test samples to which the model of " + fp32->label() +
                                                 " with the same seed gives another class"},
           {"Bytes", "frames as they are encoded, of all clients and rounds; mean over the seeds"},
-          {"Latency", "median of one sample on one core, nothing else running"},
+          {"Latency", "median of one sample on one core, measured after all runs"},
           {"ptq", "the fp32 run's model, quantized after training"},
           {"qat", "trained as the quantized model"},
           {"Dashed line", "rows that no other row beats in both directions"}};

@@ -30,13 +30,16 @@ struct Scale {
   double y(double v) const { return y_nines ? nines(v) : v; }
 };
 
+// Beyond this a picture has nothing to say.
+constexpr double kLargest = 1e15;
+
 // What can be drawn.
-std::vector<Point> drawn_points(const PointPlot& plot, const Scale& scale) {
+std::vector<Point> drawn_points(const PointPlot& plot) {
   std::vector<Point> points;
   for (Point p : plot.points) {
     if (!std::isfinite(p.y_error)) p.y_error = 0;
-    if (plot.x_log && !(p.x > 0)) continue;
-    if (std::isfinite(scale.x(p)) && std::isfinite(p.y)) points.push_back(std::move(p));
+    if ((plot.x_log && !(p.x > 0)) || !(std::abs(p.x) <= kLargest)) continue;
+    if (std::abs(p.y) <= kLargest) points.push_back(std::move(p));
   }
   return points;
 }
@@ -198,7 +201,7 @@ std::vector<std::size_t> pareto_front(const std::vector<Point>& points) {
 
 std::string svg_points(const PointPlot& plot) {
   const Scale scale{plot.x_log, plot.y_unit == Unit::kPercent};
-  const std::vector<Point> points = drawn_points(plot, scale);
+  const std::vector<Point> points = drawn_points(plot);
   const Axis x_axis = x_axis_of(scale, points);
   const Axis y_axis = y_axis_of(scale, points);
   SvgCanvas canvas(x_axis, y_axis, plot.wide ? 2 * kWidth : kWidth, kHeight);

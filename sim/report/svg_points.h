@@ -28,7 +28,7 @@ struct PointPlot {
   bool wide = false;           // twice as wide
   std::vector<Point> points{};
 };
-// All text is escaped; points that are not finite are left out.
+// All text is escaped; points that are not finite, or beyond 1e15, are left out.
 std::string svg_points(const PointPlot& plot);
 
 // Indices of the points with the greatest y for their x or less, by x: small x and great y are

@@ -139,12 +139,16 @@ set = ["quant.calibration_samples=1"]
 name = "faster"
 technique = "ptq"
 set = ["client.learning_rate=0.1"]
+[[compare.rows]]
+name = "coarse"
+technique = "fp32"
+set = ["codec.uplink_bits=8"]
 )");
   const auto data = load_digits();
   const auto size = check_comparison(config, data);
   REQUIRE(size);
-  CHECK(size->runs == 4);
-  CHECK(size->rounds == 48);
+  CHECK(size->runs == 6);
+  CHECK(size->rounds == 72);
   std::map<std::string, std::size_t> rounds;
   const auto outcome = compare_techniques(
       config, data, [&](const std::string& what, const RunReport&, std::uint32_t) {
@@ -154,9 +158,14 @@ set = ["client.learning_rate=0.1"]
   REQUIRE(outcome);
   CHECK(rounds == std::map<std::string, std::size_t>{{"fp32, seed 1", 12},
                                                      {"fp32, seed 2", 12},
+                                                     {"coarse, seed 1", 12},
+                                                     {"coarse, seed 2", 12},
                                                      {"faster (in fp32), seed 1", 12},
                                                      {"faster (in fp32), seed 2", 12}});
-  CHECK(outcome->report.rows.size() == 5);
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 6);
+  CHECK(rows[3].bytes_up == rows[0].bytes_up);
+  CHECK(rows[5].bytes_up < rows[0].bytes_up / 2);
 }
 
 TEST_CASE("compare: without quantization, what the config says of it changes no training") {
