@@ -15,12 +15,15 @@ namespace {
 
 constexpr std::uint32_t kFloat = 32;
 
+// Weights that are free: who shares them says so after this.
 void set_bits(wire::Config& config, std::uint32_t bits) {
+  config.mutable_quant()->clear_codebook();
   config.mutable_quant()->set_weight_bits(bits);
   config.mutable_quant()->set_activation_bits(bits);
 }
 
-// Of a network in fp32 the section [quant] says nothing, and rows that differ in it alone share it.
+// Of a network in fp32 with free weights the section [quant] says nothing, and rows that differ in
+// it alone share it.
 wire::Config without_quant(wire::Config config) {
   config.clear_quant();
   set_bits(config, kFloat);
@@ -40,7 +43,10 @@ PlannedRow make_row(const std::string& name, const std::string& technique, wire:
   PlannedRow row;
   row.technique = technique;
   row.label = name.empty() ? label_of(technique, config.quant()) : name;
-  row.train = technique == "qat" ? config : without_quant(std::move(in_fp32));
+  const bool shares_weights = technique == "fp32" && config.quant().codebook() > 0;
+  row.train = technique == "qat" ? config
+              : shares_weights   ? std::move(in_fp32)
+                                 : without_quant(std::move(in_fp32));
   row.deploy = technique == "fp32" ? row.train : std::move(config);
   return row;
 }

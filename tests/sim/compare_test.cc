@@ -168,6 +168,28 @@ set = ["codec.uplink_bits=8"]
   CHECK(rows[5].bytes_up < rows[0].bytes_up / 2);
 }
 
+TEST_CASE("compare: a row in fp32 can share weights, and the others keep theirs free") {
+  const auto config = small_config(R"([quant]
+codebook_rounds = 4
+[compare]
+techniques = ["fp32"]
+seeds = 1
+[[compare.rows]]
+name = "16 values"
+technique = "fp32"
+set = ["quant.codebook=16"]
+)");
+  const auto rows = plan_rows(config, {});
+  REQUIRE(rows);
+  CHECK((*rows)[0].train.quant().codebook() == 0);
+  CHECK((*rows)[1].train.quant().codebook() == 16);
+  const auto outcome = compare_techniques(config, load_digits(), kGoOn);
+  REQUIRE(outcome);
+  const auto& found = outcome->report.rows;
+  REQUIRE(found.size() == 2);
+  CHECK(found[1].model_bytes < found[0].model_bytes / 3);
+}
+
 TEST_CASE("compare: without quantization, what the config says of it changes no training") {
   const auto data = load_digits();
   std::vector<std::vector<float>> models;
