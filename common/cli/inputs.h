@@ -11,6 +11,7 @@
 #include "common/base/result.h"
 #include "common/data/dataset.h"
 #include "common/wire/config.pb.h"
+#include "common/wire/toml_reader.h"
 
 namespace fedqat {
 
@@ -23,7 +24,8 @@ struct InputOptions {
 };
 
 // Every error is kInvalid: a config that cannot be read is wrong usage.
-Result<wire::Config> load_config(Fs& fs, const InputOptions& options);
+// `places`, if given, gets where each key stood.
+Result<wire::Config> load_config(Fs& fs, const InputOptions& options, Places* places = nullptr);
 
 // Codes of load_data(): kNotFound and kCorrupt, among others.
 Result<DataSplit> load_config_data(Fs& fs, const wire::Config& config, const InputOptions& options);

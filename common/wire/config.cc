@@ -2,14 +2,14 @@
 
 #include "common/base/fs.h"
 #include "common/wire/config_checks.h"
-#include "common/wire/toml_reader.h"
 
 namespace fedqat {
 
 Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
-                                  std::span<const std::string> overrides) {
+                                  std::span<const std::string> overrides, Places* where) {
   wire::Config config;
-  Places places;
+  Places own;
+  Places& places = where == nullptr ? own : *where;
   if (auto r = read_toml(toml, file, config, places); !r) return r.error();
   for (const std::string& assignment : overrides) {
     if (auto r = read_override(assignment, config, places); !r) return r.error();

@@ -8,6 +8,7 @@
 #include "common/base/result.h"
 #include "common/crypto/sha256.h"
 #include "common/wire/config.pb.h"
+#include "common/wire/toml_reader.h"
 
 namespace fedqat {
 
@@ -15,8 +16,9 @@ namespace fedqat {
 // what keys demand of each other. `file` is the name shown in errors. Errors are kInvalid:
 //   quickstart.toml:12:1: unknown key 'client.bacth'; did you mean 'client.batch'?
 // Keys that were not given keep has_x() == false; their defaults come from the accessors.
+// `places`, if given, gets where each key stood.
 Result<wire::Config> parse_config(std::string_view toml, std::string_view file,
-                                  std::span<const std::string> overrides);
+                                  std::span<const std::string> overrides, Places* places = nullptr);
 
 // Every key with its value, as TOML that parse_config() reads back to an equal Config.
 std::string effective_toml(const wire::Config& config);

@@ -30,6 +30,20 @@ void write_keys(const Message& message, bool only_given, std::ostream& out) {
   }
 }
 
+// What an element leaves out may depend on what it has, as a layer's keys do on its operation: only
+// what was given is written.
+void write_arrays_of_tables(const Message& section, const std::string& name, std::ostream& out) {
+  const auto& reflection = *section.GetReflection();
+  for (int i = 0; i < section.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor& key = *section.GetDescriptor()->field(i);
+    if (!is_table(key)) continue;
+    for (int j = 0; j < reflection.FieldSize(section, &key); ++j) {
+      out << "\n[[" << name << "." << key.name() << "]]\n";
+      write_keys(reflection.GetRepeatedMessage(section, &key, j), true, out);
+    }
+  }
+}
+
 std::string facts(const FieldDescriptor& key) {
   const std::string bounds = key_bounds(key);
   std::string text = key_type(key);
@@ -37,7 +51,9 @@ std::string facts(const FieldDescriptor& key) {
   return text;
 }
 
-void write_schema(const Descriptor& table, const std::string& mark, std::ostream& out) {
+// `prefix` is "model." inside the table [model], empty at the root.
+void write_schema(const Descriptor& table, const std::string& prefix, const std::string& mark,
+                  std::ostream& out) {
   for (int i = 0; i < table.field_count(); ++i) {
     const FieldDescriptor& key = *table.field(i);
     if (is_table(key)) continue;
@@ -53,16 +69,16 @@ void write_schema(const Descriptor& table, const std::string& mark, std::ostream
   for (int i = 0; i < table.field_count(); ++i) {
     const FieldDescriptor& key = *table.field(i);
     if (!is_table(key)) continue;
-    const std::string name = (&table == wire::Config::descriptor() ? "" : "model.") + key.name();
+    const std::string name = prefix + key.name();
     out << "\n# " << key_doc(key) << "\n";
     out << (key.is_repeated() ? "# [[" + name + "]]" : "[" + name + "]") << "\n";
-    write_schema(*key.message_type(), key.is_repeated() ? "# " : "", out);
+    write_schema(*key.message_type(), name + ".", key.is_repeated() ? "# " : "", out);
   }
 }
 
-void write_rows(const Descriptor& table, const std::string& name, const std::string& doc,
-                std::ostream& out) {
-  out << "\n## " << name << "\n\n"
+void write_rows(const Descriptor& table, const std::string& name, const std::string& heading,
+                const std::string& doc, std::ostream& out) {
+  out << "\n## " << heading << "\n\n"
       << doc << "\n\n| key | default | allowed | meaning |\n"
       << "|---|---|---|---|\n";
   for (int i = 0; i < table.field_count(); ++i) {
@@ -75,7 +91,8 @@ void write_rows(const Descriptor& table, const std::string& name, const std::str
   for (int i = 0; i < table.field_count(); ++i) {
     const FieldDescriptor& key = *table.field(i);
     if (!is_table(key)) continue;
-    write_rows(*key.message_type(), "`[[model." + key.name() + "]]`", key_doc(key), out);
+    const std::string inner = name + "." + key.name();
+    write_rows(*key.message_type(), inner, "`[[" + inner + "]]`", key_doc(key), out);
   }
 }
 
@@ -87,13 +104,9 @@ std::string effective_toml(const wire::Config& config) {
   for (int i = 0; i < config.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& table = *config.GetDescriptor()->field(i);
     out << (i == 0 ? "[" : "\n[") << table.name() << "]\n";
-    write_keys(reflection.GetMessage(config, &table), false, out);
-    if (table.name() != "model") continue;
-    // What a layer leaves out depends on its operation: only what was given is written.
-    for (const wire::LayerConfig& layer : config.model().layers()) {
-      out << "\n[[model.layers]]\n";
-      write_keys(layer, true, out);
-    }
+    const Message& section = reflection.GetMessage(config, &table);
+    write_keys(section, false, out);
+    write_arrays_of_tables(section, table.name(), out);
   }
   return out.str();
 }
@@ -101,7 +114,7 @@ std::string effective_toml(const wire::Config& config) {
 std::string schema_toml() {
   std::ostringstream out;
   out << "# Every key of a fedqat config with its default.\n";
-  write_schema(*wire::Config::descriptor(), "", out);
+  write_schema(*wire::Config::descriptor(), "", "", out);
   return out.str();
 }
 
@@ -117,7 +130,8 @@ std::string schema_markdown() {
   const Descriptor& root = *wire::Config::descriptor();
   for (int i = 0; i < root.field_count(); ++i) {
     const FieldDescriptor& table = *root.field(i);
-    write_rows(*table.message_type(), "`[" + table.name() + "]`", key_doc(table), out);
+    write_rows(*table.message_type(), table.name(), "`[" + table.name() + "]`", key_doc(table),
+               out);
   }
   return out.str();
 }

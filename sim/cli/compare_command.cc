@@ -4,15 +4,16 @@
 #include "common/cli/exit_code.h"
 #include "common/wire/config.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/compare_progress.h"
 #include "sim/cli/interrupt.h"
-#include "sim/cli/progress.h"
 #include "sim/cli/run_dir.h"
 #include "sim/compare.h"
 
 namespace fedqat {
 
 int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
-  const auto config = load_config(fs, options.input);
+  Places places;
+  const auto config = load_config(fs, options.input, &places);
   if (!config) return complain(config.error());
   const auto data = load_config_data(fs, *config, options.input);
   if (!data) return complain(data.error());
@@ -20,23 +21,18 @@ int compare_command(const RunOptions& options, Fs& fs, const Clock& clock) {
       options.out.empty()
           ? default_dir("fedqat-compare", config->run().name(), config->run().seed())
           : options.out;
-  if (auto r = check_comparison(*config, *data); !r) return complain(r.error());
+  const auto size = check_comparison(*config, *data, places);
+  if (!size) return complain(size.error());
   if (auto r = claim_dir(fs, dir); !r) return complain(r.error());
 
-  std::string current;
-  std::unique_ptr<Progress> progress;
+  auto progress =
+      std::make_unique<CompareProgress>(stderr, detect_terminal(2), clock, *size, options.quiet);
   const auto outcome = compare_techniques(
       *config, *data, [&](const std::string& what, const RunReport& so_far, std::uint32_t total) {
-        if (what != current) {
-          progress.reset();  // ends the line of the run before
-          progress =
-              std::make_unique<Progress>(stderr, detect_terminal(2), clock, what, options.quiet);
-          current = what;
-        }
-        progress->round(so_far, total);
+        progress->round(what, so_far, total);
         return !interrupted();
       });
-  progress.reset();
+  progress.reset();  // ends its line
   if (!outcome) return fail_run(fs, dir, outcome.error());
 
   const CompareReport& report = outcome->report;

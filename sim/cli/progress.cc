@@ -7,17 +7,14 @@
 #include "sim/report/number.h"
 
 namespace fedqat {
-namespace {
 
-std::string eta_text(std::size_t done, std::uint32_t total, std::int64_t elapsed_ms) {
+std::string eta_text(std::uint64_t done, std::uint64_t total, std::int64_t elapsed_ms) {
   const double elapsed = double(elapsed_ms) / 1000;
   if (done >= total) return "in " + seconds_text(elapsed);
   if (done == 0) return "";
   const double left = elapsed / double(done) * double(total - done);
   return seconds_text(std::max(1.0, std::round(left))) + " left";
 }
-
-}  // namespace
 
 std::string progress_text(const std::string& label, const RunReport& so_far, std::uint32_t total,
                           std::int64_t elapsed_ms) {
@@ -35,7 +32,12 @@ std::string progress_text(const std::string& label, const RunReport& so_far, std
 
 std::string progress_bar(const std::string& label, const RunReport& so_far, std::uint32_t total,
                          std::int64_t elapsed_ms, const Terminal& terminal) {
-  std::string text = progress_text(label, so_far, total, elapsed_ms);
+  return bar_line(progress_text(label, so_far, total, elapsed_ms), so_far.rounds.size(), total,
+                  terminal);
+}
+
+std::string bar_line(std::string text, std::uint64_t done, std::uint64_t total,
+                     const Terminal& terminal) {
   const int columns = std::max(10, terminal.columns - 1);  // the last column would wrap
   const int room = columns - static_cast<int>(text.size()) - 3;
   if (room < 5) {
@@ -43,8 +45,8 @@ std::string progress_bar(const std::string& label, const RunReport& so_far, std:
     return text;
   }
   const int width = std::min(room, 30);
-  const auto done = static_cast<std::int64_t>(so_far.rounds.size());
-  const auto filled = static_cast<std::size_t>(done * width / std::max<std::int64_t>(1, total));
+  const auto filled = static_cast<std::size_t>(done * static_cast<std::uint64_t>(width) /
+                                               std::max<std::uint64_t>(1, total));
   const std::string full(std::min(filled, static_cast<std::size_t>(width)), '#');
   const std::string rest(static_cast<std::size_t>(width) - full.size(), '.');
   const char* const on = terminal.color ? "\033[36m" : "";

@@ -19,6 +19,13 @@ std::string progress_text(const std::string& label, const RunReport& so_far, std
 std::string progress_bar(const std::string& label, const RunReport& so_far, std::uint32_t total,
                          std::int64_t elapsed_ms, const Terminal& terminal);
 
+// `text` behind a bar, no wider than terminal.columns.
+std::string bar_line(std::string text, std::uint64_t done, std::uint64_t total,
+                     const Terminal& terminal);
+
+// "8 s left", "in 2 m 5 s" when all is done, empty when nothing is.
+std::string eta_text(std::uint64_t done, std::uint64_t total, std::int64_t elapsed_ms);
+
 // One run. Plain lines come every total/50 rounds, so that logs stay short.
 class Progress {
  public:

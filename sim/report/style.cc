@@ -47,7 +47,10 @@ svg.plot .dot{stroke:var(--card);stroke-width:1.6}
 svg.plot .hit{fill:transparent}
 svg.plot .hit:hover{fill:var(--accent);opacity:.5}
 svg.plot .bar:hover{opacity:.75}
-svg.plot text.point{fill:var(--ink);font-size:12.5px;font-weight:600}
+svg.plot .front{fill:none;stroke:var(--soft);stroke-width:1.6;stroke-dasharray:5 4}
+svg.plot .leader{stroke:var(--faint);stroke-width:1}
+svg.plot text.point{fill:var(--ink);font-size:12.5px;font-weight:600;paint-order:stroke;
+stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:10px;font-size:12.5px;color:var(--soft)}
 .legend span{display:inline-flex;align-items:center;gap:7px}
 .legend b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums}
@@ -70,6 +73,8 @@ th,td{padding:8px 10px;text-align:right;border-bottom:1px solid var(--line);whit
 th:first-child,td:first-child{text-align:left;padding-left:0}
 th:last-child,td:last-child{padding-right:0}
 tbody tr:last-child td{border-bottom:0}
+table.heat td+td{text-align:center;border-radius:4px;padding:8px 6px}
+table.heat th+th{text-align:center}
 details.card summary{cursor:pointer;font-weight:600}
 details[open] summary{margin-bottom:12px}
 pre{margin:0;overflow-x:auto;font:12.5px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;

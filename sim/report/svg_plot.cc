@@ -29,40 +29,6 @@ struct Range {
 // Values that no point of the axis shows are drawn at its end, not outside the picture.
 double within(const Axis& axis, double v) { return std::clamp(v, axis.low, axis.high); }
 
-// Names beside points, moved until they touch neither a point nor each other.
-class PointLabels {
- public:
-  void add_point(double x, double y) { taken_.push_back({x - 7, x + 7, y - 7, y + 7}); }
-
-  void place(SvgCanvas& canvas, double x, double y, const std::string& name) {
-    constexpr double kLetter = 7;  // pixels
-    const double width = kLetter * double(name.size());
-    for (int i = 0; i < 40; ++i) {
-      const bool left = i % 2 == 1;
-      const int row = i / 4 + 1;
-      const double dy = 9.0 * (i / 2 % 2 == 0 ? -row : row);
-      const double from = left ? x - 10 - width : x + 10;
-      const Box box{from, from + width, y + dy - 6, y + dy + 6};
-      if (i < 39 && (box.right > canvas.right() || box.left < canvas.left() || hits(box))) continue;
-      canvas.text(left ? x - 10 : x + 10, y + dy + 4,
-                  left ? "class=\"point\" text-anchor=\"end\"" : "class=\"point\"", name);
-      taken_.push_back(box);
-      return;
-    }
-  }
-
- private:
-  struct Box {
-    double left, right, top, bottom;
-  };
-  bool hits(const Box& a) const {
-    return std::any_of(taken_.begin(), taken_.end(), [&](const Box& b) {
-      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-    });
-  }
-  std::vector<Box> taken_;
-};
-
 std::string title(const std::string& plain) { return "<title>" + escape_html(plain) + "</title>"; }
 
 // Above the middle of its band, or somewhat to the right of it where the label before is in the
@@ -222,46 +188,6 @@ std::string svg_stacked_bars(const BarPlot& plot) {
     canvas.legend(plot.parts[p], "", "box", part_color(static_cast<int>(p), parts));
   }
   return canvas.finish("Bars over " + plot.x_label);
-}
-
-std::string svg_points(const PointPlot& plot) {
-  Range x;
-  Range y;
-  for (const Point& p : plot.points) {
-    x.add(p.x);
-    y.add(p.y - p.y_error);
-    y.add(p.y + p.y_error);
-  }
-  x.add(0);
-  const Axis x_axis = nice_axis(x.low, x.high, 6);
-  const double margin = 0.08 * (y.high - y.low);
-  const Axis y_axis = nice_axis(y.low - margin, y.high + margin, 5);
-  SvgCanvas canvas(x_axis, y_axis, kWidth, kHeight);
-  canvas.y_grid(plot.y_unit);
-  canvas.x_ticks(plot.x_unit);
-  canvas.x_label(plot.x_label);
-  PointLabels labels;
-  for (const Point& p : plot.points) labels.add_point(canvas.x(p.x), canvas.y(p.y));
-  for (const Point& p : plot.points) {
-    if (!std::isfinite(p.x) || !std::isfinite(p.y)) continue;
-    const std::string color = series_color(p.color);
-    const double at_x = canvas.x(within(x_axis, p.x));
-    const double at_y = canvas.y(within(y_axis, p.y));
-    const double high = canvas.y(within(y_axis, p.y + p.y_error));
-    const double low = canvas.y(within(y_axis, p.y - p.y_error));
-    if (p.y_error > 0) {
-      canvas.add("<path style=\"stroke:" + color + ";stroke-width:1.6;fill:none\" d=\"M" +
-                 px(at_x) + " " + px(high) + "V" + px(low) + "M" + px(at_x - 5) + " " + px(high) +
-                 "h10M" + px(at_x - 5) + " " + px(low) + "h10\"/>\n");
-    }
-    canvas.add("<circle class=\"dot\" r=\"6\" style=\"fill-opacity:.8;fill:" + color + "\" cx=\"" +
-               px(at_x) + "\" cy=\"" + px(at_y) + "\">" +
-               title(p.name + ": " + in_unit(p.y, plot.y_unit, (y_axis.high - y_axis.low) / 1000) +
-                     " at " + in_unit(p.x, plot.x_unit, x_axis.step)) +
-               "</circle>\n");
-    labels.place(canvas, at_x, at_y, p.name);
-  }
-  return canvas.finish("Points over " + plot.x_label);
 }
 
 }  // namespace fedqat

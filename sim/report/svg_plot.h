@@ -41,19 +41,4 @@ struct BarPlot {
 };
 std::string svg_stacked_bars(const BarPlot& plot);  // twice as wide as the others
 
-struct Point {
-  std::string name;
-  double x = 0;
-  double y = 0;
-  double y_error = 0;  // half the height of the error bar
-  int color = 0;
-};
-struct PointPlot {
-  std::string x_label;
-  Unit x_unit = Unit::kPlain;
-  Unit y_unit = Unit::kPlain;
-  std::vector<Point> points{};
-};
-std::string svg_points(const PointPlot& plot);
-
 }  // namespace fedqat

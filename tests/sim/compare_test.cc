@@ -1,9 +1,13 @@
 #include "sim/compare.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <map>
 
 #include "common/data/digits.h"
 #include "common/wire/config.h"
+#include "sim/run.h"
 
 namespace fedqat {
 namespace {
@@ -42,7 +46,7 @@ TEST_CASE("compare: int8 after training is near the fp32 model it came from, 2 b
 }
 
 TEST_CASE("compare: every row has an accuracy for each seed, and seeds differ") {
-  const auto config = small_config("[compare]\nbits = [8]\nseeds = 2\n");
+  const auto config = small_config("[sim]\nthreads = 1\n[compare]\nbits = [8]\nseeds = 2\n");
   std::vector<std::string> runs;
   const auto outcome = compare_techniques(
       config, load_digits(), [&](const std::string& what, const RunReport&, std::uint32_t) {
@@ -89,7 +93,7 @@ TEST_CASE("compare: bits that are given twice are one row") {
 }
 
 TEST_CASE("compare: stopped early, it keeps the rows that are finished") {
-  const auto config = small_config("[compare]\nbits = [8]\nseeds = 1\n");
+  const auto config = small_config("[sim]\nthreads = 1\n[compare]\nbits = [8]\nseeds = 1\n");
   const auto outcome = compare_techniques(
       config, load_digits(), [](const std::string& what, const RunReport&, std::uint32_t) {
         return what.rfind("qat", 0) != 0;
@@ -97,6 +101,194 @@ TEST_CASE("compare: stopped early, it keeps the rows that are finished") {
   REQUIRE(outcome);
   CHECK_FALSE(outcome->complete);
   CHECK(outcome->report.rows.size() == 2);
+}
+
+TEST_CASE("compare: rows of one's own follow the usual ones, with their overrides") {
+  const auto config = small_config(R"([compare]
+techniques = ["fp32"]
+seeds = 1
+[[compare.rows]]
+name = "coarse updates"
+set = ["codec.uplink_bits=2", "quant.weight_bits=4"]
+[[compare.rows]]
+technique = "ptq"
+set = ["quant.activation_bits=4"]
+)");
+  const auto outcome = compare_techniques(config, load_digits(), kGoOn);
+  REQUIRE(outcome);
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[1].label() == "coarse updates");
+  CHECK(rows[1].technique == "qat");
+  CHECK(rows[1].weight_bits == 4);
+  CHECK(rows[1].activation_bits == 8);
+  CHECK(rows[1].bytes_up < rows[0].bytes_up / 3);
+  CHECK(rows[2].label() == "ptq W8A4");
+  CHECK(rows[2].bytes_up == rows[0].bytes_up);
+}
+
+TEST_CASE("compare: rows whose training is the same train once") {
+  const auto config = small_config(R"([compare]
+techniques = ["fp32", "ptq"]
+seeds = 2
+[[compare.rows]]
+name = "few samples"
+technique = "ptq"
+set = ["quant.calibration_samples=1"]
+[[compare.rows]]
+name = "faster"
+technique = "ptq"
+set = ["client.learning_rate=0.1"]
+[[compare.rows]]
+name = "coarse"
+technique = "fp32"
+set = ["codec.uplink_bits=8"]
+)");
+  const auto data = load_digits();
+  const auto size = check_comparison(config, data);
+  REQUIRE(size);
+  CHECK(size->runs == 6);
+  CHECK(size->rounds == 72);
+  std::map<std::string, std::size_t> rounds;
+  const auto outcome = compare_techniques(
+      config, data, [&](const std::string& what, const RunReport&, std::uint32_t) {
+        ++rounds[what];
+        return true;
+      });
+  REQUIRE(outcome);
+  CHECK(rounds == std::map<std::string, std::size_t>{{"fp32, seed 1", 12},
+                                                     {"fp32, seed 2", 12},
+                                                     {"coarse, seed 1", 12},
+                                                     {"coarse, seed 2", 12},
+                                                     {"faster (in fp32), seed 1", 12},
+                                                     {"faster (in fp32), seed 2", 12}});
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 6);
+  CHECK(rows[3].bytes_up == rows[0].bytes_up);
+  CHECK(rows[5].bytes_up < rows[0].bytes_up / 2);
+}
+
+TEST_CASE("compare: a row in fp32 can share weights, and the others keep theirs free") {
+  const auto config = small_config(R"([quant]
+codebook_rounds = 4
+[compare]
+techniques = ["fp32"]
+seeds = 1
+[[compare.rows]]
+name = "16 values"
+technique = "fp32"
+set = ["quant.codebook=16"]
+)");
+  const auto rows = plan_rows(config, {});
+  REQUIRE(rows);
+  CHECK((*rows)[0].train.quant().codebook() == 0);
+  CHECK((*rows)[1].train.quant().codebook() == 16);
+  const auto outcome = compare_techniques(config, load_digits(), kGoOn);
+  REQUIRE(outcome);
+  const auto& found = outcome->report.rows;
+  REQUIRE(found.size() == 2);
+  CHECK(found[1].model_bytes < found[0].model_bytes / 3);
+}
+
+TEST_CASE("compare: without quantization, what the config says of it changes no training") {
+  const auto data = load_digits();
+  std::vector<std::vector<float>> models;
+  for (const char* more : {"", "[quant]\nweight_bits = 4\nwarmup_rounds = 5\nedge_bits = 4\n"}) {
+    auto config = small_config(more);
+    config.mutable_run()->set_rounds(7);
+    config.mutable_compare()->add_techniques("fp32");
+    const auto rows = plan_rows(config, {});
+    REQUIRE(rows);
+    const auto as_planned = run_federation(rows->front().train, data, {});
+    const auto as_given = run_federation(fp32_config(config), data, {});
+    REQUIRE(as_planned);
+    REQUIRE(as_given);
+    models.push_back(as_planned->state.params);
+    models.push_back(as_given->state.params);
+  }
+  CHECK(std::count(models.begin(), models.end(), models.front()) == 4);
+}
+
+TEST_CASE("compare: the same for any number of threads, also when runs share them") {
+  auto config = small_config(R"([compare]
+bits = [4]
+seeds = 2
+[[compare.rows]]
+name = "coarse"
+set = ["codec.uplink_bits=2"]
+)");
+  std::vector<CompareReport> reports;
+  for (const std::uint32_t threads : {1U, 3U, 20U}) {
+    config.mutable_sim()->set_threads(threads);
+    auto outcome = compare_techniques(config, load_digits(), kGoOn);
+    REQUIRE(outcome);
+    CHECK(outcome->complete);
+    reports.push_back(std::move(outcome->report));
+    for (CompareRow& row : reports.back().rows) row.latency_us_batch1 = row.latency_us_batch32 = 0;
+  }
+  CHECK(compare_json(reports[0]) == compare_json(reports[1]));
+  CHECK(compare_json(reports[0]) == compare_json(reports[2]));
+}
+
+TEST_CASE("compare: recall and disagreement agree with accuracy") {
+  const auto data = load_digits();
+  const auto config = small_config("[compare]\nbits = [2]\nseeds = 2\n");
+  const auto outcome = compare_techniques(config, data, kGoOn);
+  REQUIRE(outcome);
+  std::vector<double> share(10);
+  for (const auto label : data.test.labels) share[label] += 1.0 / double(data.test.size());
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 3);
+  for (const CompareRow& row : rows) {
+    double accuracy = 0;
+    REQUIRE(row.class_recall.size() == 10);
+    for (std::size_t c = 0; c < 10; ++c) accuracy += share[c] * row.class_recall[c];
+    CHECK(accuracy == Approx(row.mean()));
+    REQUIRE(row.disagreements.size() == 2);
+    // Whoever is right where the other is not, disagrees.
+    for (std::size_t s = 0; s < 2; ++s) {
+      CHECK(row.disagreements[s] >= std::abs(row.accuracies[s] - rows[0].accuracies[s]) - 1e-12);
+    }
+    CHECK(row.rounds == 12);
+  }
+  CHECK(rows[0].disagreements == std::vector<double>{0, 0});
+  CHECK(mean_of(rows[1].disagreements) > 0);
+}
+
+std::string refusal(const std::string& rows) {
+  const std::string toml = "[run]\nrounds = 12\n" + rows;
+  Places places;
+  const auto config = parse_config(toml, "c.toml", {}, &places);
+  if (!config) return config.error().what;
+  const auto size = check_comparison(*config, load_digits(), places);
+  return size ? "" : size.error().what;
+}
+
+TEST_CASE("compare: a row that cannot be is refused with its name and line") {
+  using Catch::Contains;
+  using Catch::StartsWith;
+  const std::string row = "[[compare.rows]]\nname = \"x\"\n";
+  CHECK_THAT(refusal(row + "set = [\"client.bacth=64\"]"),
+             StartsWith("c.toml:5:8: compare row 'x': --set client.bacth=64: unknown key") &&
+                 Contains("did you mean 'client.batch'?"));
+  CHECK_THAT(refusal(row + "set = [\"client.batch=64\",\n\"client.batch=0\"]"),
+             StartsWith("c.toml:6:1: compare row 'x': ") && Contains("out of bounds"));
+  CHECK_THAT(refusal(row + "set = [\"codec.uplink_bits=9\"]"),
+             StartsWith("c.toml:3:1: compare row 'x': codec.uplink_bits = 9: "));
+  CHECK_THAT(refusal(row + "set = [\"quant.warmup_rounds=12\"]"),
+             StartsWith("c.toml:3:1: compare row 'x': quant.warmup_rounds = 12"));
+  for (const char* key : {"data.name=mnist", " run.seed = 3", "compare.seeds=1", "sim.threads=2"}) {
+    CHECK_THAT(refusal(row + "set = [\"" + key + "\"]"), Contains("all rows have this key"));
+  }
+  CHECK_THAT(refusal(row + "technique = \"fp32\"\nset = [\"quant.weight_bits=8\"]"),
+             Contains("use technique = \"qat\""));
+  CHECK_THAT(refusal(row + "set = [\"quant.weight_bits=32\", \"quant.activation_bits=32\"]"),
+             Contains("set bits of 2 to 8"));
+  CHECK_THAT(refusal("[[compare.rows]]\ntechnique = \"ptq\""),
+             StartsWith("c.toml:3:1: compare row compare.rows[0]: there is a row 'ptq W8A8'"));
+  CHECK_THAT(refusal(row + "set = [\"partition.clients=4\"]"),
+             StartsWith("c.toml:3:1: compare row 'x': ") && Contains("round.clients"));
+  CHECK(refusal(row + "technique = \"ptq\"\nset = [\"quant.warmup_rounds=12\"]").empty());
 }
 
 }  // namespace

@@ -263,6 +263,11 @@ TEST_CASE("config: the effective TOML reads back to the same config") {
     CHECK(effective_toml(*back) == effective);
     CHECK(back->data().dir() == config->data().dir());
     CHECK(back->model().SerializeAsString() == config->model().SerializeAsString());
+    CHECK(back->compare().rows_size() == config->compare().rows_size());
+    for (int i = 0; i < back->compare().rows_size(); ++i) {
+      CHECK(back->compare().rows(i).SerializeAsString() ==
+            config->compare().rows(i).SerializeAsString());
+    }
     CHECK(back->client().learning_rate() == config->client().learning_rate());
   }
 }

@@ -9,6 +9,7 @@
 #include "sim/report/html.h"
 #include "sim/report/run_page.h"
 #include "sim/report/svg_plot.h"
+#include "sim/report/svg_points.h"
 #include "tests/support/sample_report.h"
 
 namespace fedqat {
