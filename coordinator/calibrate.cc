@@ -3,7 +3,6 @@
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
 #include "common/nn/batch_norm.h"
-#include "common/quant/range_fit.h"
 
 namespace fedqat {
 namespace {
@@ -12,14 +11,22 @@ float log2_of(float scale) { return static_cast<float>(exact_log2(static_cast<do
 
 }  // namespace
 
-void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state) {
+Calibration calibration_from_config(const wire::Config& config) {
+  const Calibrator* by = find_calibrator(config.quant().calibrator());
+  FEDQAT_CHECK(by != nullptr);
+  return {by, config.quant().percentile() / 100};
+}
+
+void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms,
+               const Calibration& how, ModelState& state) {
   FEDQAT_CHECK(!graph.quant.is_float() && histograms.size() == graph.steps.size());
   fold_batch_norm(graph, state.params);
   state.zero_points.assign(graph.steps.size(), 0);
   for (std::size_t s = 0; s < graph.steps.size(); ++s) {
     const Step& step = graph.steps[s];
     if (step.activation_scale != kNone) {
-      const auto grid = fit_activation(histograms[s], step.activation_bits, step.relu);
+      const auto grid =
+          how.by->activations(histograms[s], step.activation_bits, step.relu, how.quantile);
       const auto& scale = graph.params[static_cast<std::size_t>(step.activation_scale)];
       state.params[scale.offset] = log2_of(grid.scale);
       state.zero_points[s] = grid.zero;
@@ -31,7 +38,7 @@ void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, Mo
       const std::span<const float> params = state.params;
       for (std::size_t c = 0; c < scale.size; ++c) {
         state.params[scale.offset + c] = log2_of(
-            fit_weight_scale(params.subspan(weight.offset + c * each, each), step.weight_bits));
+            how.by->weights(params.subspan(weight.offset + c * each, each), step.weight_bits));
       }
     }
   }

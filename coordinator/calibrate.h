@@ -5,13 +5,24 @@
 
 #include "common/nn/graph.h"
 #include "common/nn/model_state.h"
+#include "common/quant/calibrators.h"
 #include "common/quant/histogram.h"
+#include "common/wire/config.pb.h"
 
 namespace fedqat {
 
+struct Calibration {
+  const Calibrator* by = &calibrators().front();
+  double quantile = 0.9999;  // of the percentile calibrator
+};
+// kChecks: config.quant().calibrator() is in the table, as the schema demands.
+Calibration calibration_from_config(const wire::Config& config);
+
 // Folds batch normalization into weights and biases. Activation grids from the merged histograms of
-// all clients (one a step), weight scales from the global weights, both by least squared error.
+// all clients (one a step), weight scales from the global weights, as `how` says. No client's
+// values are needed, only the histograms' sum.
 // Sets state.quantized; zero points stay as they are from then on, scales are learnt further.
-void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms, ModelState& state);
+void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms,
+               const Calibration& how, ModelState& state);
 
 }  // namespace fedqat

@@ -409,7 +409,7 @@ void Coordinator::commit(std::int64_t now_ms) {
   }
   planner_->learn(max_abs);
   if (current_.phase == Phase::kObserve) {
-    calibrate(*graph_, sums.at(number).histograms, state_.model);
+    calibrate(*graph_, sums.at(number).histograms, calibration_from_config(config_), state_.model);
   }
   current_.invited = round.invited();
   current_.tasked = round.tasked();

@@ -38,8 +38,7 @@ Result<PackedModel> quantize(const wire::Config& config, const ModelState& fp32,
   if (!network) return network.error();
   const auto partition = partition_from_config(config, train);
   if (!partition) return partition.error();
-  return quantize_after_training(*network, fp32, train, *partition,
-                                 config.quant().calibration_samples());
+  return quantize_after_training(*network, fp32, train, *partition, ptq_options(config));
 }
 
 Result<RowResult> deploy(const PlannedRow& row, const RunOutcome& run, const DataSplit& data) {

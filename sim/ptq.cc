@@ -3,81 +3,72 @@
 #include <algorithm>
 #include <vector>
 
-#include "common/nn/network.h"
-#include "coordinator/calibrate.h"
+#include "common/nn/batch_norm.h"
+#include "sim/ptq/adaround.h"
+#include "sim/ptq/bias_correction.h"
+#include "sim/ptq/calibration_data.h"
+#include "sim/ptq/equalize.h"
 
 namespace fedqat {
 namespace {
 
-constexpr int kBatch = 64;
-
-std::span<float> values(const ParamTensor& tensor, ModelState& state) {
-  return std::span(state.params).subspan(tensor.offset, tensor.size);
-}
-
-std::span<const float> values(const ParamTensor& tensor, const ModelState& state) {
-  return std::span(state.params).subspan(tensor.offset, tensor.size);
-}
-
-std::vector<Log2Histogram> observe(const Graph& graph, const InputGrid& input,
-                                   const ModelState& state, const Dataset& train,
-                                   const Partition& partition, std::uint32_t calibration_samples) {
-  Network network(graph, input, kBatch);
-  network.load(state);
-  std::vector<Log2Histogram> histograms(graph.steps.size());
-  std::vector<std::uint8_t> codes;
-  for (std::uint32_t client = 0; client < partition.clients(); ++client) {
-    const auto samples = partition.samples(client);
-    const std::size_t count = std::min<std::size_t>(samples.size(), calibration_samples);
-    for (std::size_t begin = 0; begin < count; begin += kBatch) {
-      const std::size_t end = std::min<std::size_t>(count, begin + kBatch);
-      codes.clear();
-      for (std::size_t i = begin; i < end; ++i) {
-        const auto sample = train.sample(samples[i]);
-        codes.insert(codes.end(), sample.begin(), sample.end());
-      }
-      network.observe_batch(codes.data(), static_cast<int>(end - begin), histograms);
-    }
+// Both graphs have the same steps; only the quantized one has scales among its parameters, only
+// one with batch normalization has its tensors.
+ModelState copy_weights(const Graph& from, const ModelState& state, const Graph& to) {
+  ModelState copy;
+  copy.params.resize(to.param_count);
+  copy.zero_points.assign(to.steps.size(), 0);
+  FEDQAT_CHECK(state.params.size() == from.param_count && from.steps.size() == to.steps.size());
+  for (std::size_t i = 0; i < to.steps.size(); ++i) {
+    const auto tensor = [&](int target, int source) {
+      if (target == kNone) return;
+      const ParamTensor& t = to.params[static_cast<std::size_t>(target)];
+      const ParamTensor& s = from.params[static_cast<std::size_t>(source)];
+      FEDQAT_CHECK(t.size == s.size);
+      std::copy_n(state.params.begin() + static_cast<std::ptrdiff_t>(s.offset), s.size,
+                  copy.params.begin() + static_cast<std::ptrdiff_t>(t.offset));
+    };
+    tensor(to.steps[i].weight, from.steps[i].weight);
+    tensor(to.steps[i].bias, from.steps[i].bias);
   }
-  return histograms;
+  return copy;
 }
 
 }  // namespace
 
+PtqOptions ptq_options(const wire::Config& config) {
+  const wire::QuantConfig& q = config.quant();
+  return {.calibration_samples = q.calibration_samples(),
+          .calibration = calibration_from_config(config),
+          .equalize = q.ptq_equalize(),
+          .bias_correction = q.ptq_bias_correction(),
+          .adaround = q.ptq_adaround()};
+}
+
 Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
                                             const Dataset& train, const Partition& partition,
-                                            std::uint32_t calibration_samples) {
-  const auto graph = build_graph(network.model, network.quant);
-  if (!graph) return graph.error();
+                                            const PtqOptions& options) {
   QuantSpec none = network.quant;
   none.weight_bits = none.activation_bits = kFloatBits;
-  const auto float_graph = build_graph(network.model, none);
+  const auto trained_graph = build_graph(network.model, none);
+  if (!trained_graph) return trained_graph.error();
+  const ModelSpec folded_spec = without_batch_norm(network.model);
+  const auto float_graph = build_graph(folded_spec, none);
   if (!float_graph) return float_graph.error();
-  FEDQAT_CHECK(fp32.params.size() == float_graph->param_count);
+  const auto graph = build_graph(folded_spec, network.quant);
+  if (!graph) return graph.error();
 
-  // Both graphs have the same steps; only the quantized one has scales among its parameters.
-  ModelState state;
-  state.params.resize(graph->param_count);
-  for (std::size_t i = 0; i < graph->steps.size(); ++i) {
-    const Step& step = graph->steps[i];
-    const Step& float_step = float_graph->steps[i];
-    const auto copy = [&](int to, int from) {
-      const auto source = values(float_graph->params[static_cast<std::size_t>(from)], fp32);
-      const auto target = values(graph->params[static_cast<std::size_t>(to)], state);
-      FEDQAT_CHECK(source.size() == target.size());
-      std::copy(source.begin(), source.end(), target.begin());
-    };
-    if (step.weight != kNone) copy(step.weight, float_step.weight);
-    if (step.bias != kNone) copy(step.bias, float_step.bias);
-    if (!step.batch_norm) continue;
-    copy(step.gamma, float_step.gamma);
-    copy(step.beta, float_step.beta);
-    copy(step.running_mean, float_step.running_mean);
-    copy(step.running_variance, float_step.running_variance);
-  }
-  calibrate(*graph,
-            observe(*float_graph, network.input, fp32, train, partition, calibration_samples),
-            state);
+  ModelState folded = fp32;
+  fold_batch_norm(*trained_graph, folded.params);
+  folded = copy_weights(*trained_graph, folded, *float_graph);
+  if (options.equalize) equalize(*float_graph, folded.params);
+
+  CalibrationData data(*float_graph, network.input, folded, train, partition,
+                       options.calibration_samples);
+  ModelState state = copy_weights(*float_graph, folded, *graph);
+  calibrate(*graph, data.histograms(), options.calibration, state);
+  if (options.adaround) adaround(*graph, data, state.params);
+  if (options.bias_correction) correct_biases(*graph, data, state.params);
   return pack_model(*graph, state, network.input);
 }
 

@@ -8,14 +8,26 @@
 #include "common/nn/model_state.h"
 #include "common/nn/packed_model.h"
 #include "common/wire/network_spec.h"
+#include "coordinator/calibrate.h"
 
 namespace fedqat {
 
+struct PtqOptions {
+  std::uint32_t calibration_samples = 512;  // the first of every client
+  Calibration calibration;
+  bool equalize = false;         // ptq/equalize.h
+  bool bias_correction = false;  // ptq/bias_correction.h
+  bool adaround = false;         // ptq/adaround.h
+};
+PtqOptions ptq_options(const wire::Config& config);
+
 // `fp32` is the state of `network` with QuantSpec bits of 32; network.quant says the bits wanted.
-// Weight scales from the weights; activation scales from histograms over the first
-// `calibration_samples` of every client, merged as a coordinator would. kInvalid: build_graph().
+// Folds batch normalization, equalizes, takes activation scales from histograms over the
+// calibration samples, merged as a coordinator would, and weight scales from the weights; then
+// rounds the weights and corrects biases. The last two look at layers' inputs, which a federation
+// has on devices only: here they are for comparison. kInvalid: build_graph().
 Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
                                             const Dataset& train, const Partition& partition,
-                                            std::uint32_t calibration_samples);
+                                            const PtqOptions& options);
 
 }  // namespace fedqat

@@ -129,6 +129,12 @@ void Network::load(const ModelState& state) {
   std::fill(impl_->grads.begin(), impl_->grads.end(), 0.0F);
 }
 
+std::span<const float> Network::real_value(int i, int n) const {
+  FEDQAT_CHECK(!impl_->integers && n >= 1 && n <= impl_->max_batch);
+  const Value& v = impl_->values[static_cast<std::size_t>(i)];
+  return v.real.span().first(static_cast<std::size_t>(n) * v.shape.size());
+}
+
 std::span<float> Network::params() { return impl_->params; }
 std::span<float> Network::grads() { return impl_->grads; }
 

@@ -1,46 +1,29 @@
 #include "common/quant/range_fit.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
+#include "common/quant/sides.h"
 
 namespace fedqat {
 namespace {
 
-struct Bin {
-  double middle;  // |x|
-  double count;
-};
-
-// Middles of bins as values: the mean of x over [lo, hi) when log x is uniform is close to this.
-double bin_middle(int j) { return 0.5 * (bin_edge(j) + bin_edge(j + 1)); }
-
-std::vector<Bin> filled_bins(const std::array<std::uint64_t, Log2Histogram::kBins>& side) {
-  std::vector<Bin> bins;
-  for (int j = 0; j < Log2Histogram::kBins; ++j) {
-    const auto n = side[static_cast<std::size_t>(j)];
-    if (n > 0) bins.push_back({bin_middle(j), static_cast<double>(n)});
-  }
-  return bins;
-}
-
 // Squared error of one side clipped at `clip` with step `step`: rounding noise step^2/12 inside
 // (never more than the value itself costs), the distance to the clip outside.
-double side_cost(const std::vector<Bin>& bins, double clip, double step) {
+double side_cost(const std::vector<SideBin>& bins, double clip, double step) {
   const double noise = step * step / 12;
   double cost = 0;
-  for (const Bin& b : bins) {
+  for (const SideBin& b : bins) {
     const double over = b.middle - clip;
     cost += b.count * (over > 0 ? over * over : std::min(noise, b.middle * b.middle));
   }
   return cost;
 }
 
-double largest(const std::vector<Bin>& bins) { return bins.empty() ? 0 : bins.back().middle; }
+double largest(const std::vector<SideBin>& bins) { return bins.empty() ? 0 : bins.back().middle; }
 
 // Adding and taking away 1.5 * 2^52 rounds to the nearest whole number, half to even.
 constexpr double kRound = 6755399441055744.0;
@@ -64,15 +47,13 @@ ActivationGrid fit_activation(const Log2Histogram& h, int bits, bool relu) {
   FEDQAT_CHECK(bits >= 2 && bits <= 8);
   const int levels = (1 << bits) - 1;
   const auto positive = filled_bins(h.positive);
-  const auto negative = relu ? std::vector<Bin>{} : filled_bins(h.negative);
+  const auto negative = relu ? std::vector<SideBin>{} : filled_bins(h.negative);
   const double top = largest(positive), bottom = largest(negative);
-  if (top <= 0 && bottom <= 0) return {1.0F, relu ? 0 : (levels + 1) / 2};
-
   // The zero point follows from the ratio of the two ends and stays while both shrink together.
-  const auto zero = relu ? 0 : static_cast<int>(std::lround(levels * bottom / (bottom + top)));
-  const double widest = zero == 0        ? top / levels
-                        : zero == levels ? bottom / levels
-                                         : std::max(top / (levels - zero), bottom / zero);
+  const GridFrame frame = frame_grid(top, bottom, bits, relu);
+  const int zero = frame.zero;
+  const double widest = frame.step;
+  if (widest == 0) return {1.0F, zero};
   double best_cost = -1, best_step = widest;
   // 64 candidates an octave over four octaves; 2 bits of a heavy tail want a clip at 1/12 of it.
   for (int i = 0; i <= 256; ++i) {
