@@ -142,8 +142,9 @@ void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside, std
   }
 }
 
-void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
-  fold(g, dpatches, ld, 0, g.out_h(), dx);
+void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            float* dx) {
+  fold(g, dpatches, ld, oy0, oy1, dx);
 }
 
 void col2im(const Window& g, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
