@@ -37,11 +37,13 @@ void unfold_edge(const Window& g, const T* x, T outside, int oy, int ox, T* to) 
   }
 }
 
-// Windows in order, each to where next() points. kShort: a segment is at most 16 bytes.
-template <bool kShort, class T, class Next>
+// Windows in order, each to where next() points. kPieces: how many pieces of kPiece bytes make a
+// segment, 0: any. kRows: rows of the window, 0: any.
+template <int kPiece, int kPieces, int kRows, class T, class Next>
 void unfold(const Window& g, const T* x, T outside, Next next) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
+  const int rows = kRows > 0 ? kRows : g.kh;
   for (int oy = 0; oy < g.out_h(); ++oy) {
     const int y0 = oy * g.stride - g.padding_h;
     const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
@@ -53,9 +55,9 @@ void unfold(const Window& g, const T* x, T outside, Next next) {
         continue;
       }
       const T* from = x + y0 * row + std::ptrdiff_t{x0} * g.c;
-      for (int ky = 0; ky < g.kh; ++ky, from += row, to += segment) {
-        if constexpr (kShort) {
-          std::memcpy(to, from, 16);
+      for (int ky = 0; ky < rows; ++ky, from += row, to += segment) {
+        if constexpr (kPieces > 0) {
+          std::memcpy(to, from, kPiece * kPieces);
         } else {
           copy_over(to, from, segment);
         }
@@ -64,13 +66,22 @@ void unfold(const Window& g, const T* x, T outside, Next next) {
   }
 }
 
+template <int kPiece, int kPieces, class T, class Next>
+void unfold_rows(const Window& g, const T* x, T outside, Next next) {
+  switch (g.kh) {
+    case 3: return unfold<kPiece, kPieces, 3>(g, x, outside, next);
+    case 5: return unfold<kPiece, kPieces, 5>(g, x, outside, next);
+    default: return unfold<kPiece, kPieces, 0>(g, x, outside, next);
+  }
+}
+
 template <class T, class Next>
 void unfold_any(const Window& g, const T* x, T outside, Next next) {
-  if (static_cast<std::size_t>(g.kw * g.c) * sizeof(T) <= 16) {
-    unfold<true>(g, x, outside, next);
-  } else {
-    unfold<false>(g, x, outside, next);
-  }
+  const std::size_t bytes = static_cast<std::size_t>(g.kw * g.c) * sizeof(T);
+  if (bytes <= 8) return unfold_rows<8, 1>(g, x, outside, next);
+  if (bytes <= 16) return unfold_rows<16, 1>(g, x, outside, next);
+  if (bytes <= 32) return unfold_rows<16, 2>(g, x, outside, next);
+  unfold<0, 0, 0>(g, x, outside, next);
 }
 
 // Row after row.

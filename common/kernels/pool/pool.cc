@@ -70,24 +70,29 @@ void max_windows(const Window& g, const T* x, T* y, std::uint8_t* which) {
   max_sized<V, At, Which, 0>(g, x, y, which);
 }
 
-// Backward where windows tile the image: pixel by pixel, each of them once.
+// Backward where windows tile the image: each of its pixels is written once, by its window. With
+// fewer than kReals channels vectors would run over into pixels that are done.
+template <int kSide>
 void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const std::ptrdiff_t used = std::ptrdiff_t{g.out_w()} * g.stride * g.c;
-  const std::ptrdiff_t out_row = std::ptrdiff_t{g.out_w()} * g.c;
-  for (int oy = 0; oy < g.out_h(); ++oy, dy += out_row, which += out_row) {
-    for (int ky = 0; ky < g.kh; ++ky, dx += row) {
-      float* to = dx;
-      for (std::ptrdiff_t out = 0; out < out_row; out += g.c) {
-        for (int kx = 0; kx < g.kw; ++kx, to += g.c) {
-          for (int c = 0; c < g.c; c += kReals) {
-            const auto at = __builtin_convertvector(load<FewCodes>(which + out + c), Bits);
-            store((at == ky * g.kw + kx) & load<Bits>(dy + out + c), to + c);
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  for (int oy = 0; oy < g.out_h(); ++oy, dx += kh * row) {
+    float* corner = dx;
+    for (int ox = 0; ox < g.out_w(); ++ox, corner += kw * g.c, dy += g.c, which += g.c) {
+      for (int next = 0; next < g.c; next += kReals) {
+        const int c = std::min(next, g.c - kReals);  // the last vectors may overlap
+        const auto at = __builtin_convertvector(load<FewCodes>(which + c), Bits);
+        const auto value = load<Bits>(dy + c);
+        Bits position = {};
+        for (int ky = 0; ky < kh; ++ky) {
+          for (int kx = 0; kx < kw; ++kx, position += 1) {
+            store((at == position) & value, corner + ky * row + kx * g.c + c);
           }
         }
       }
-      std::fill(dx + used, dx + row, 0.0F);
     }
+    for (int ky = 0; ky < kh; ++ky) std::fill(dx + ky * row + used, dx + (ky + 1) * row, 0.0F);
   }
   std::fill_n(dx, (g.h - g.out_h() * g.stride) * row, 0.0F);
 }
@@ -105,7 +110,9 @@ void max_pool(const Window& g, const float* x, float* y, std::uint8_t* which) {
 void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* which, bool add,
                        float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
-  if (!add && g.kh == g.stride && g.kw == g.stride) return spread_tiles(g, dy, which, dx);
+  if (!add && g.kh == g.stride && g.kw == g.stride && g.c >= kReals) {
+    return g.stride == 2 ? spread_tiles<2>(g, dy, which, dx) : spread_tiles<0>(g, dy, which, dx);
+  }
   if (!add) std::fill_n(dx, g.h * row, 0.0F);
   std::ptrdiff_t place[256];
   for (int i = 0; i < g.kh * g.kw; ++i) place[i] = i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
