@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "common/nn/batch_norm.h"
-#include "common/nn/layers/position.h"
 
 namespace fedqat {
 
@@ -14,11 +13,13 @@ BatchNormLayer::BatchNormLayer(const Graph& graph, const Step& step, int max_bat
       step_(step),
       channels_(static_cast<std::size_t>(step.out.c)),
       sums_(std::move(sums)),
+      kernels_(kernels::batch_norm_kernel()),
       x_(static_cast<std::size_t>(max_batch) * step.out.size()),
       mean_(channels_),
       variance_(channels_),
       inverse_(channels_),
       row_(channels_),
+      second_row_(channels_),
       shift_(channels_),
       turn_(channels_),
       first_(channels_),
@@ -36,16 +37,16 @@ std::span<float> BatchNormLayer::grad(const Pass& pass, int index) const {
 
 void BatchNormLayer::load(const Pass& pass) { sums_->load(pass); }
 
-template <class ValueAt>
-void BatchNormLayer::sum_channels(int n, ValueAt value, std::vector<double>& sums) {
-  std::fill(sums.begin(), sums.end(), 0.0);
-  const std::size_t size = step_.out.size();
+template <class SumRows>
+void BatchNormLayer::add_samples(int n, SumRows sum_rows) {
+  std::fill(first_.begin(), first_.end(), 0.0);
+  std::fill(second_.begin(), second_.end(), 0.0);
   for (std::size_t s = 0; s < static_cast<std::size_t>(n); ++s) {
-    std::fill(row_.begin(), row_.end(), 0.0F);
-    for (std::size_t i = s * size; i < (s + 1) * size; i += channels_) {
-      for (std::size_t c = 0; c < channels_; ++c) row_[c] += value(i + c, c);
+    sum_rows(s * step_.out.size());
+    for (std::size_t c = 0; c < channels_; ++c) {
+      first_[c] += static_cast<double>(row_[c]);
+      second_[c] += static_cast<double>(second_row_[c]);
     }
-    for (std::size_t c = 0; c < channels_; ++c) sums[c] += static_cast<double>(row_[c]);
   }
 }
 
@@ -53,19 +54,19 @@ void BatchNormLayer::sum_channels(int n, ValueAt value, std::vector<double>& sum
 void BatchNormLayer::take_statistics(const Pass& pass) {
   const float* v = pass.values[static_cast<std::size_t>(step_.output)].real.data();
   const std::size_t rows = static_cast<std::size_t>(pass.n) * step_.out.size() / channels_;
+  const int positions = step_.out.h * step_.out.w, channels = step_.out.c;
   of_batch_ = pass.training && rows > 1;
   if (of_batch_) {
     const auto count = static_cast<double>(rows);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return v[i]; }, first_);
+    add_samples(pass.n, [&](std::size_t at) {
+      kernels_.sum(v + at, positions, channels, row_.data());
+    });
     for (std::size_t c = 0; c < channels_; ++c) mean_[c] = static_cast<float>(first_[c] / count);
-    const auto square = [&](std::size_t i, std::size_t c) {
-      const float d = v[i] - mean_[c];
-      return d * d;
-    };
-    sum_channels(pass.n, square, second_);
+    add_samples(pass.n, [&](std::size_t at) {
+      kernels_.sum_squares(v + at, mean_.data(), positions, channels, row_.data());
+    });
     for (std::size_t c = 0; c < channels_; ++c) {
-      variance_[c] = static_cast<float>(second_[c] / count);
+      variance_[c] = static_cast<float>(first_[c] / count);
     }
   } else {
     const auto mean = param(pass, step_.running_mean);
@@ -83,17 +84,10 @@ void BatchNormLayer::forward(const Pass& pass) {
   if (pass.integers) return;
   take_statistics(pass);
   float* y = pass.values[static_cast<std::size_t>(step_.output)].real.data();
-  const float* gamma = param(pass, step_.gamma).data();
-  const float* beta = param(pass, step_.beta).data();
-  const std::size_t total = static_cast<std::size_t>(pass.n) * step_.out.size();
-  for (std::size_t i = 0; i < total; i += channels_) {
-    for (std::size_t c = 0; c < channels_; ++c) {
-      const float x = (y[i + c] - mean_[c]) * inverse_[c];
-      x_[i + c] = x;
-      y[i + c] = gamma[c] * x + beta[c];
-    }
-  }
-  if (step_.relu) relu_real(total, y);
+  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
+  kernels_.normalize({mean_.data(), inverse_.data(), param(pass, step_.gamma).data(),
+                      param(pass, step_.beta).data(), step_.relu},
+                     rows, step_.out.c, y, x_.data());
 }
 
 void BatchNormLayer::backward(const Pass& pass) {
@@ -101,11 +95,11 @@ void BatchNormLayer::backward(const Pass& pass) {
     Value& y = pass.values[static_cast<std::size_t>(step_.output)];
     float* dy = y.grad.data();  // becomes dv
     const std::size_t total = static_cast<std::size_t>(pass.n) * step_.out.size();
-    pass_real(total, step_.relu, y.real.data(), dy, dy);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return dy[i]; }, first_);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return dy[i] * x_[i]; }, second_);
+    add_samples(pass.n, [&](std::size_t at) {
+      kernels_.backward_sums(y.real.data() + at, x_.data() + at, step_.relu,
+                             step_.out.h * step_.out.w, step_.out.c, dy + at, row_.data(),
+                             second_row_.data());
+    });
     const float* gamma = param(pass, step_.gamma).data();
     const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
     const auto rows = static_cast<double>(total / channels_);
@@ -117,11 +111,8 @@ void BatchNormLayer::backward(const Pass& pass) {
       turn_[c] = of_batch_ ? static_cast<float>(second_[c] / rows) : 0;
       row_[c] = gamma[c] * inverse_[c];
     }
-    for (std::size_t i = 0; i < total; i += channels_) {
-      for (std::size_t c = 0; c < channels_; ++c) {
-        dy[i + c] = row_[c] * (dy[i + c] - shift_[c] - x_[i + c] * turn_[c]);
-      }
-    }
+    kernels_.backward(x_.data(), row_.data(), shift_.data(), turn_.data(),
+                      static_cast<std::ptrdiff_t>(total / channels_), step_.out.c, dy);
     backward_statistics(pass);
   }
   sums_->backward(pass);
