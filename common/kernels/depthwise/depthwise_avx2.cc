@@ -1,4 +1,5 @@
 #include <immintrin.h>
+#include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
@@ -19,6 +20,8 @@ struct Vec {
   void store(float* p) const { _mm256_storeu_ps(p, v); }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
 __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }

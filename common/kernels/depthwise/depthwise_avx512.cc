@@ -2,6 +2,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 of its own header (bug 105593)
 #endif
 #include <immintrin.h>
+#include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
@@ -22,6 +23,8 @@ struct Vec {
   void store(float* p) const { _mm512_storeu_ps(p, v); }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
 // x of two taps in 16 bits each, interleaved by channel.

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
@@ -26,6 +27,8 @@ struct Vec {
   }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
 void forward_codes(const DepthwiseCodes& a) {
