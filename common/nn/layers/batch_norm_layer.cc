@@ -37,12 +37,24 @@ std::span<float> BatchNormLayer::grad(const Pass& pass, int index) const {
 
 void BatchNormLayer::load(const Pass& pass) { sums_->load(pass); }
 
+// A single sample, while it is in the cache. Dense goes through at once: it reads its weights anew
+// for every piece.
+bool BatchNormLayer::in_pieces() const { return step_.op != Op::kDense; }
+
+Pass BatchNormLayer::piece_of(const Pass& pass, int sample) {
+  Pass piece = pass;
+  piece.n = 1;
+  piece.first = sample;
+  piece.last = sample == pass.n - 1;
+  return piece;
+}
+
 template <class SumRows>
 void BatchNormLayer::add_samples(int n, SumRows sum_rows) {
   std::fill(first_.begin(), first_.end(), 0.0);
   std::fill(second_.begin(), second_.end(), 0.0);
-  for (std::size_t s = 0; s < static_cast<std::size_t>(n); ++s) {
-    sum_rows(s * step_.out.size());
+  for (int s = 0; s < n; ++s) {
+    sum_rows(s);
     for (std::size_t c = 0; c < channels_; ++c) {
       first_[c] += static_cast<double>(row_[c]);
       second_[c] += static_cast<double>(second_row_[c]);
@@ -50,24 +62,30 @@ void BatchNormLayer::add_samples(int n, SumRows sum_rows) {
   }
 }
 
-// Of the sums in y.
-void BatchNormLayer::take_statistics(const Pass& pass) {
-  const float* v = pass.values[static_cast<std::size_t>(step_.output)].real.data();
-  const std::size_t rows = static_cast<std::size_t>(pass.n) * step_.out.size() / channels_;
+// v becomes the sums.
+void BatchNormLayer::batch_statistics(const Pass& pass, const float* v) {
   const int positions = step_.out.h * step_.out.w, channels = step_.out.c;
-  of_batch_ = pass.training && rows > 1;
+  const auto size = static_cast<std::ptrdiff_t>(step_.out.size());
+  const auto count = static_cast<double>(pass.n) * positions;
+  add_samples(pass.n, [&](int s) {
+    if (in_pieces()) sums_->forward(piece_of(pass, s));
+    kernels_.sum(v + s * size, positions, channels, row_.data());
+  });
+  for (std::size_t c = 0; c < channels_; ++c) mean_[c] = static_cast<float>(first_[c] / count);
+  add_samples(pass.n, [&](int s) {
+    kernels_.sum_squares(v + s * size, mean_.data(), positions, channels, row_.data());
+  });
+  for (std::size_t c = 0; c < channels_; ++c) variance_[c] = static_cast<float>(first_[c] / count);
+}
+
+void BatchNormLayer::forward(const Pass& pass) {
+  if (pass.integers || !in_pieces()) sums_->forward(pass);
+  if (pass.integers) return;
+  float* y = pass.values[static_cast<std::size_t>(step_.output)].real.data();
+  const int positions = step_.out.h * step_.out.w;
+  of_batch_ = pass.training && pass.n * positions > 1;
   if (of_batch_) {
-    const auto count = static_cast<double>(rows);
-    add_samples(pass.n, [&](std::size_t at) {
-      kernels_.sum(v + at, positions, channels, row_.data());
-    });
-    for (std::size_t c = 0; c < channels_; ++c) mean_[c] = static_cast<float>(first_[c] / count);
-    add_samples(pass.n, [&](std::size_t at) {
-      kernels_.sum_squares(v + at, mean_.data(), positions, channels, row_.data());
-    });
-    for (std::size_t c = 0; c < channels_; ++c) {
-      variance_[c] = static_cast<float>(first_[c] / count);
-    }
+    batch_statistics(pass, y);
   } else {
     const auto mean = param(pass, step_.running_mean);
     const auto variance = param(pass, step_.running_variance);
@@ -77,45 +95,45 @@ void BatchNormLayer::take_statistics(const Pass& pass) {
   for (std::size_t c = 0; c < channels_; ++c) {
     inverse_[c] = 1 / std::sqrt(variance_[c] + kBatchNormEpsilon);
   }
-}
-
-void BatchNormLayer::forward(const Pass& pass) {
-  sums_->forward(pass);
-  if (pass.integers) return;
-  take_statistics(pass);
-  float* y = pass.values[static_cast<std::size_t>(step_.output)].real.data();
-  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
-  kernels_.normalize({mean_.data(), inverse_.data(), param(pass, step_.gamma).data(),
-                      param(pass, step_.beta).data(), step_.relu},
-                     rows, step_.out.c, y, x_.data());
+  const kernels::BatchNormKernels::Normal normal{mean_.data(), inverse_.data(),
+                                                 param(pass, step_.gamma).data(),
+                                                 param(pass, step_.beta).data(), step_.relu};
+  for (int s = 0; s < pass.n; ++s) {
+    if (in_pieces() && !of_batch_) sums_->forward(piece_of(pass, s));
+    const std::ptrdiff_t at = s * static_cast<std::ptrdiff_t>(step_.out.size());
+    kernels_.normalize(normal, positions, step_.out.c, y + at, x_.data() + at);
+  }
 }
 
 void BatchNormLayer::backward(const Pass& pass) {
-  if (!pass.integers) {
-    Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-    float* dy = y.grad.data();  // becomes dv
-    const std::size_t total = static_cast<std::size_t>(pass.n) * step_.out.size();
-    add_samples(pass.n, [&](std::size_t at) {
-      kernels_.backward_sums(y.real.data() + at, x_.data() + at, step_.relu,
-                             step_.out.h * step_.out.w, step_.out.c, dy + at, row_.data(),
-                             second_row_.data());
-    });
-    const float* gamma = param(pass, step_.gamma).data();
-    const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
-    const auto rows = static_cast<double>(total / channels_);
-    for (std::size_t c = 0; c < channels_; ++c) {
-      dbeta[c] = static_cast<float>(first_[c]);
-      dgamma[c] = static_cast<float>(second_[c]);
-      // What statistics of the batch itself take from the gradient.
-      shift_[c] = of_batch_ ? static_cast<float>(first_[c] / rows) : 0;
-      turn_[c] = of_batch_ ? static_cast<float>(second_[c] / rows) : 0;
-      row_[c] = gamma[c] * inverse_[c];
-    }
-    kernels_.backward(x_.data(), row_.data(), shift_.data(), turn_.data(),
-                      static_cast<std::ptrdiff_t>(total / channels_), step_.out.c, dy);
-    backward_statistics(pass);
+  if (pass.integers) return sums_->backward(pass);
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  float* dy = y.grad.data();  // becomes dv
+  const auto size = static_cast<std::ptrdiff_t>(step_.out.size());
+  const int positions = step_.out.h * step_.out.w;
+  add_samples(pass.n, [&](int s) {
+    const std::ptrdiff_t at = s * size;
+    kernels_.backward_sums(y.real.data() + at, x_.data() + at, step_.relu, positions, step_.out.c,
+                           dy + at, row_.data(), second_row_.data());
+  });
+  const float* gamma = param(pass, step_.gamma).data();
+  const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
+  const auto rows = static_cast<double>(pass.n) * positions;
+  for (std::size_t c = 0; c < channels_; ++c) {
+    dbeta[c] = static_cast<float>(first_[c]);
+    dgamma[c] = static_cast<float>(second_[c]);
+    // What statistics of the batch itself take from the gradient.
+    shift_[c] = of_batch_ ? static_cast<float>(first_[c] / rows) : 0;
+    turn_[c] = of_batch_ ? static_cast<float>(second_[c] / rows) : 0;
+    row_[c] = gamma[c] * inverse_[c];
   }
-  sums_->backward(pass);
+  for (int s = 0; s < pass.n; ++s) {
+    kernels_.backward(x_.data() + s * size, row_.data(), shift_.data(), turn_.data(), positions,
+                      step_.out.c, dy + s * size);
+    if (in_pieces()) sums_->backward(piece_of(pass, s));
+  }
+  backward_statistics(pass);
+  if (!in_pieces()) sums_->backward(pass);
 }
 
 void BatchNormLayer::backward_statistics(const Pass& pass) {

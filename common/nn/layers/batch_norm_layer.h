@@ -29,10 +29,12 @@ class BatchNormLayer final : public Layer {
  private:
   std::span<const float> param(const Pass& pass, int index) const;
   std::span<float> grad(const Pass& pass, int index) const;
-  void take_statistics(const Pass& pass);
+  bool in_pieces() const;
+  static Pass piece_of(const Pass& pass, int sample);
+  void batch_statistics(const Pass& pass, const float* v);
   void backward_statistics(const Pass& pass);
-  // first_ and second_ = sums over the batch of row_ and second_row_, which sum_rows(offset of a
-  // sample) sets.
+  // first_ and second_ = sums over the batch of row_ and second_row_, which sum_rows(sample)
+  // sets.
   template <class SumRows>
   void add_samples(int n, SumRows sum_rows);
 

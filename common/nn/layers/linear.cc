@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/base/exact_math.h"
+#include "common/nn/layers/joined.h"
 
 namespace fedqat {
 namespace {
@@ -26,7 +27,7 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch, Ba
   if (conv) conv_real_.emplace(step);
   const auto weights = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(fan_in_);
   const auto outputs = static_cast<std::size_t>(max_batch) * step.out.size();
-  dv_ = Buffer<float>(outputs);
+  dv_ = Buffer<float>(conv ? step.out.size() : outputs);
   if (!graph.quant.is_float()) {
     integer_ = std::make_unique<LinearInt>(step);
     if (backward == Backward::kInt8 && LinearInt8::fits(step)) {
@@ -98,7 +99,7 @@ void LinearLayer::forward_float(const Pass& pass) {
   if (conv_real_) {
     const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
     const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-    for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
+    for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
       conv_real_->forward(x.real.data() + s * in, y.real.data() + s * out, pass.scratch);
       add_bias(y.real.data() + s * out, out / channels_);
     }
@@ -123,68 +124,70 @@ void LinearLayer::forward_float(const Pass& pass) {
 
 // And ReLU. y [rows, channels]
 void LinearLayer::add_bias(float* y, std::ptrdiff_t rows) const {
-  const std::ptrdiff_t joined = joined_rows(channels_);
-  const std::ptrdiff_t whole = rows / joined;
-  const auto width = static_cast<int>(wide_bias_.size());
-  const float floor = step_.relu ? 0.0F : kNoFloor;
-  elementwise_.add_bias(y, whole, width, wide_bias_.data(), floor);
-  elementwise_.add_bias(y + whole * width, 1, static_cast<int>((rows - whole * joined) * channels_),
-                        wide_bias_.data(), floor);
+  for_joined(0, rows * channels_, static_cast<int>(wide_bias_.size()),
+             [&](std::ptrdiff_t at, std::ptrdiff_t joined, int width, int) {
+               elementwise_.add_bias(y + at, joined, width, wide_bias_.data(),
+                                     step_.relu ? 0.0F : kNoFloor);
+             });
 }
 
 void LinearLayer::backward(const Pass& pass) {
   if (pass.integers && int8_) return int8_->backward(pass, residual_.data());
-  backward_output(pass);
-  backward_products(pass);
-}
-
-void LinearLayer::sum_wide(const std::vector<float>& wide, float* channels) const {
-  std::fill_n(channels, channels_, 0.0F);
-  for (std::size_t i = 0; i < wide.size(); ++i)
-    channels[i % static_cast<std::size_t>(channels_)] += wide[i];
-}
-
-void LinearLayer::backward_output(const Pass& pass) {
-  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const auto total = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
-  const std::ptrdiff_t joined = joined_rows(channels_);
-  const std::ptrdiff_t whole = total / joined;
-  const auto width = static_cast<int>(wide_dbias_.size());
-  const std::ptrdiff_t done = whole * width;
-  const auto rest = static_cast<int>((total - whole * joined) * channels_);
-  std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
-  if (!pass.integers) {
-    const float floor = step_.relu ? 0.0F : kNoFloor;
-    elementwise_.bias_backward(y.real.data(), y.grad.data(), whole, width, floor, dv_.data(),
-                               wide_dbias_.data());
-    elementwise_.bias_backward(y.real.data() + done, y.grad.data() + done, 1, rest, floor,
-                               dv_.data() + done, wide_dbias_.data());
-    sum_wide(wide_dbias_, grad(pass, step_.bias));
-    return;
+  if (pass.first == 0) {
+    std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
+    std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
   }
-  std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
-  const float* mult = integer_->wide_mult().data();
-  elementwise_.requantize_backward(acc_.data(), y.grad.data(), whole, width, mult, y.grid.code,
-                                   dv_.data(), wide_dbias_.data(), wide_dscale_.data());
-  elementwise_.requantize_backward(acc_.data() + done, y.grad.data() + done, 1, rest, mult,
-                                   y.grid.code, dv_.data() + done, wide_dbias_.data(),
-                                   wide_dscale_.data());
-  sum_wide(wide_dbias_, grad(pass, step_.bias));
+  const float* w = param(pass, step_.weight).data();
+  const float* w_used = pass.integers ? w_hat_.data() : w;
+  float* dw = grad(pass, step_.weight);
+  if (conv_real_) {
+    for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
+      backward_output(pass, s, 1);
+      backward_conv(pass, s, w_used, dw);
+    }
+  } else {
+    backward_output(pass, 0, pass.n);
+    backward_dense(pass, w_used, dw);
+  }
+  if (!pass.last) return;
+  set_sums(pass);
+  if (pass.integers) backward_scales(pass, w, dw);
+}
+
+void LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int samples) {
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  const std::ptrdiff_t begin = first * out;
+  const float floor = step_.relu ? 0.0F : kNoFloor;
+  for_joined(begin, samples * out, static_cast<int>(wide_dbias_.size()),
+             [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int lane) {
+               const float* dy = y.grad.data() + at;
+               float* dv = dv_.data() + (at - begin);
+               float* dbias = wide_dbias_.data() + lane;
+               if (pass.integers) {
+                 elementwise_.requantize_backward(
+                     acc_.data() + at, dy, rows, width, integer_->wide_mult().data() + lane,
+                     y.grid.code, dv, dbias, wide_dscale_.data() + lane);
+               } else {
+                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, floor, dv, dbias);
+               }
+             });
+}
+
+void LinearLayer::set_sums(const Pass& pass) {
+  sum_lanes(wide_dbias_, channels_, grad(pass, step_.bias));
+  if (!pass.integers) return;
   float dscale = 0;
   for (const float d : wide_dscale_) dscale += d;
+  const float scale = pass.values[static_cast<std::size_t>(step_.output)].grid.scale;
   *grad(pass, step_.activation_scale) =
-      log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
+      log2_scale_gradient(scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
 }
 
-void LinearLayer::backward_products(const Pass& pass) {
-  const auto w = param(pass, step_.weight);
-  float* dw = grad(pass, step_.weight);
-  const float* w_used = pass.integers ? w_hat_.data() : w.data();
-  conv_real_ ? backward_conv(pass, w_used, dw) : backward_dense(pass, w_used, dw);
-  if (!pass.integers) return;
+void LinearLayer::backward_scales(const Pass& pass, const float* w, float* dw) {
   const int levels = positive_levels(step_.weight_bits);
   const float x_scale = pass.values[static_cast<std::size_t>(step_.inputs[0])].grid.scale;
-  elementwise_.weights_backward(w.data(), channels_, fan_in_, w_scale_.data(), levels, x_scale, dw,
+  elementwise_.weights_backward(w, channels_, fan_in_, w_scale_.data(), levels, x_scale, dw,
                                 dw_scale_.data());
   float* dtheta = grad(pass, step_.weight_scale);
   for (std::size_t c = 0; c < w_scale_.size(); ++c) {
@@ -231,21 +234,18 @@ void LinearLayer::backward_dense(const Pass& pass, const float* w, float* dw) {
   sgemm_.run(gx);
 }
 
-void LinearLayer::backward_conv(const Pass& pass, const float* w, float* dw) {
+void LinearLayer::backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w,
+                                float* dw) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
-    const float* dv = dv_.data() + s * out;
-    if (pass.integers) {
-      conv_real_->weight_gradient(dv, x.codes.data() + s * in, x.grid.code.zero, s > 0, dw,
-                                  pass.scratch);
-    } else {
-      conv_real_->weight_gradient(dv, x.real.data() + s * in, s > 0, dw, pass.scratch);
-    }
-    if (!x.wants_grad) continue;
-    conv_real_->input_gradient(dv, w, x.shared, x.grad.data() + s * in, pass.scratch);
+  const std::ptrdiff_t at = sample * static_cast<std::ptrdiff_t>(step_.in.size());
+  if (pass.integers) {
+    conv_real_->weight_gradient(dv_.data(), x.codes.data() + at, x.grid.code.zero, sample > 0, dw,
+                                pass.scratch);
+  } else {
+    conv_real_->weight_gradient(dv_.data(), x.real.data() + at, sample > 0, dw, pass.scratch);
   }
+  if (!x.wants_grad) return;
+  conv_real_->input_gradient(dv_.data(), w, x.shared, x.grad.data() + at, pass.scratch);
 }
 
 }  // namespace fedqat

@@ -22,14 +22,15 @@ class LinearLayer final : public Layer {
   void load_codes(const Pass& pass);
   void forward_float(const Pass& pass);
   void add_bias(float* y, std::ptrdiff_t rows) const;
-  // dv = gradient before activation and rounding, [rows, channels]; bias and scale gradients.
-  void backward_output(const Pass& pass);
-  void backward_products(const Pass& pass);
+  // dv = gradient before activation and rounding of `samples` samples, [rows, channels]; adds to
+  // the sums for the gradients of bias and scale.
+  void backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
+  void set_sums(const Pass& pass);
+  void backward_scales(const Pass& pass, const float* w, float* dw);
   void backward_dense(const Pass& pass, const float* w, float* dw);
-  void backward_conv(const Pass& pass, const float* w, float* dw);
+  void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w, float* dw);
   std::span<const float> param(const Pass& pass, int index) const;
   float* grad(const Pass& pass, int index) const;
-  void sum_wide(const std::vector<float>& wide, float* channels) const;
 
   const Graph& graph_;
   const Step step_;
@@ -39,7 +40,7 @@ class LinearLayer final : public Layer {
   int fan_in_ = 0;
 
   std::optional<ConvReal> conv_real_;
-  Buffer<float> dv_;
+  Buffer<float> dv_;  // of the batch, or of one sample of Conv2D
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
