@@ -28,12 +28,16 @@ struct BatchNormKernels {
   };
   void (*normalize)(const Normal& normal, std::ptrdiff_t rows, int channels, float* y, float* x);
 
-  // dy = relu && !(y > 0) ? 0 : dy; first[c] = sum of dy, second[c] = sum of dy * x.
-  void (*backward_sums)(const float* y, const float* x, bool relu, std::ptrdiff_t rows,
-                        int channels, float* dy, float* first, float* second);
-  // dy = scale[c] * (dy - shift[c] - x * turn[c]).
-  void (*backward)(const float* x, const float* scale, const float* shift, const float* turn,
-                   std::ptrdiff_t rows, int channels, float* dy);
+  // With x of normalize(): d = relu && !(gamma[c] * x + beta[c] > 0) ? 0 : dy.
+  // first[c] = sum of d, second[c] = sum of d * x.
+  void (*backward_sums)(const Normal& normal, const float* x, const float* dy, std::ptrdiff_t rows,
+                        int channels, float* first, float* second);
+  // dy = scale[c] * (d - shift[c] - x * turn[c]).
+  struct Turn {
+    const float *scale, *shift, *turn;
+  };
+  void (*backward)(const Normal& normal, const Turn& turn, const float* x, std::ptrdiff_t rows,
+                   int channels, float* dy);
 };
 
 std::span<const BatchNormKernels> batch_norm_kernels();  // best first

@@ -78,6 +78,11 @@ void BatchNormLayer::batch_statistics(const Pass& pass, const float* v) {
   for (std::size_t c = 0; c < channels_; ++c) variance_[c] = static_cast<float>(first_[c] / count);
 }
 
+kernels::BatchNormKernels::Normal BatchNormLayer::normal_of(const Pass& pass) const {
+  return {mean_.data(), inverse_.data(), param(pass, step_.gamma).data(),
+          param(pass, step_.beta).data(), step_.relu};
+}
+
 void BatchNormLayer::forward(const Pass& pass) {
   if (pass.integers || !in_pieces()) sums_->forward(pass);
   if (pass.integers) return;
@@ -95,9 +100,7 @@ void BatchNormLayer::forward(const Pass& pass) {
   for (std::size_t c = 0; c < channels_; ++c) {
     inverse_[c] = 1 / std::sqrt(variance_[c] + kBatchNormEpsilon);
   }
-  const kernels::BatchNormKernels::Normal normal{mean_.data(), inverse_.data(),
-                                                 param(pass, step_.gamma).data(),
-                                                 param(pass, step_.beta).data(), step_.relu};
+  const auto normal = normal_of(pass);
   for (int s = 0; s < pass.n; ++s) {
     if (in_pieces() && !of_batch_) sums_->forward(piece_of(pass, s));
     const std::ptrdiff_t at = s * static_cast<std::ptrdiff_t>(step_.out.size());
@@ -111,10 +114,11 @@ void BatchNormLayer::backward(const Pass& pass) {
   float* dy = y.grad.data();  // becomes dv
   const auto size = static_cast<std::ptrdiff_t>(step_.out.size());
   const int positions = step_.out.h * step_.out.w;
+  const auto normal = normal_of(pass);
   add_samples(pass.n, [&](int s) {
     const std::ptrdiff_t at = s * size;
-    kernels_.backward_sums(y.real.data() + at, x_.data() + at, step_.relu, positions, step_.out.c,
-                           dy + at, row_.data(), second_row_.data());
+    kernels_.backward_sums(normal, x_.data() + at, dy + at, positions, step_.out.c, row_.data(),
+                           second_row_.data());
   });
   const float* gamma = param(pass, step_.gamma).data();
   const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
@@ -128,8 +132,8 @@ void BatchNormLayer::backward(const Pass& pass) {
     row_[c] = gamma[c] * inverse_[c];
   }
   for (int s = 0; s < pass.n; ++s) {
-    kernels_.backward(x_.data() + s * size, row_.data(), shift_.data(), turn_.data(), positions,
-                      step_.out.c, dy + s * size);
+    kernels_.backward(normal, {row_.data(), shift_.data(), turn_.data()}, x_.data() + s * size,
+                      positions, step_.out.c, dy + s * size);
     if (in_pieces()) sums_->backward(piece_of(pass, s));
   }
   backward_statistics(pass);

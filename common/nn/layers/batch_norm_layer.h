@@ -29,6 +29,7 @@ class BatchNormLayer final : public Layer {
  private:
   std::span<const float> param(const Pass& pass, int index) const;
   std::span<float> grad(const Pass& pass, int index) const;
+  kernels::BatchNormKernels::Normal normal_of(const Pass& pass) const;
   bool in_pieces() const;
   static Pass piece_of(const Pass& pass, int sample);
   void batch_statistics(const Pass& pass, const float* v);

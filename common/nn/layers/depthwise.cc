@@ -162,7 +162,7 @@ void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s) {
   depthwise_.weight_gradient(a);
   if (!x.wants_grad) return;
   a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
-  if (!x.shared) std::fill_n(a.dx, step_.in.size(), 0.0F);
+  a.add = x.shared;
   depthwise_.input_gradient(a);
 }
 
