@@ -11,7 +11,7 @@ constexpr int kVectorBytes = 64;
 
 }  // namespace
 
-const BatchNormKernels kBatchNormAvx512 = {"avx512",    Isa::kAvx512Vnni,    sum,     sum_squares,
-                                         normalize, backward_sums, backward};
+const BatchNormKernels kBatchNormAvx512 = {"avx512",  Isa::kAvx512Vnni, sum,     sum_squares,
+                                           normalize, backward_sums,    backward};
 
 }  // namespace fedqat::kernels

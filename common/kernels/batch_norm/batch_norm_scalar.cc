@@ -11,7 +11,7 @@ constexpr int kVectorBytes = 16;
 
 }  // namespace
 
-const BatchNormKernels kBatchNormScalar = {"scalar",    Isa::kScalar,    sum,     sum_squares,
-                                         normalize, backward_sums, backward};
+const BatchNormKernels kBatchNormScalar = {"scalar",  Isa::kScalar,  sum,     sum_squares,
+                                           normalize, backward_sums, backward};
 
 }  // namespace fedqat::kernels

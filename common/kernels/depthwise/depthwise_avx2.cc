@@ -1,4 +1,5 @@
 #include <immintrin.h>
+
 #include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"

@@ -2,6 +2,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 of its own header (bug 105593)
 #endif
 #include <immintrin.h>
+
 #include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"

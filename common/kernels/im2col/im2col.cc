@@ -69,9 +69,12 @@ void unfold(const Window& g, const T* x, T outside, Next next) {
 template <int kPiece, int kPieces, class T, class Next>
 void unfold_rows(const Window& g, const T* x, T outside, Next next) {
   switch (g.kh) {
-    case 3: return unfold<kPiece, kPieces, 3>(g, x, outside, next);
-    case 5: return unfold<kPiece, kPieces, 5>(g, x, outside, next);
-    default: return unfold<kPiece, kPieces, 0>(g, x, outside, next);
+    case 3:
+      return unfold<kPiece, kPieces, 3>(g, x, outside, next);
+    case 5:
+      return unfold<kPiece, kPieces, 5>(g, x, outside, next);
+    default:
+      return unfold<kPiece, kPieces, 0>(g, x, outside, next);
   }
 }
 

@@ -5,7 +5,7 @@
 namespace fedqat {
 namespace {
 
-constexpr int kPanel = 32;                // channels; two vectors of the widest
+constexpr int kPanel = 32;                 // channels; two vectors of the widest
 constexpr int kStripElements = 16 * 1024;  // 64 KiB
 constexpr int kVector = 16;
 
@@ -23,16 +23,15 @@ ConvReal::ConvReal(const Step& step)
       sgemm_(kernels::sgemm_kernel()),
       elementwise_(kernels::elementwise()),
       inside_(inside(window_of(step))),
-      pointwise_(inside_.kh == 1 && inside_.kw == 1 && inside_.stride == 1 &&
-                 step.padding_h == 0 && step.padding_w == 0),
+      pointwise_(inside_.kh == 1 && inside_.kw == 1 && inside_.stride == 1 && step.padding_h == 0 &&
+                 step.padding_w == 0),
       channels_(step.out.c),
       fan_in_(inside_.depth()),
       segment_(inside_.kw * inside_.c),
       line_(std::ptrdiff_t{inside_.w} * inside_.c) {
   unfolds_ = inside_.kh * vectors(segment_) > vectors(fan_in_);
   const std::ptrdiff_t row = std::ptrdiff_t{step.out.w} * fan_in_;
-  strip_ = static_cast<int>(
-      std::clamp<std::ptrdiff_t>(kStripElements / row, 1, step.out.h));
+  strip_ = static_cast<int>(std::clamp<std::ptrdiff_t>(kStripElements / row, 1, step.out.h));
   panels_ = Buffer<float>(size_of((channels_ + kPanel - 1) / kPanel * kPanel) * size_of(fan_in_));
   image_ = Buffer<float>(size_of(inside_.h * line_));
   patches_ = Buffer<float>(size_of((unfolds_ ? step.out.h : strip_) * row));

@@ -134,9 +134,9 @@ void DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
                float* dv = dv_.data() + (at - begin);
                float* dbias = wide_dbias_.data() + lane;
                if (pass.integers) {
-                 elementwise_.requantize_backward(
-                     acc_.data() + at, dy, rows, width, integer_->wide_mult().data() + lane,
-                     y.grid.code, dv, dbias, wide_dscale_.data() + lane);
+                 elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
+                                                  integer_->wide_mult().data() + lane, y.grid.code,
+                                                  dv, dbias, wide_dscale_.data() + lane);
                } else {
                  elementwise_.bias_backward(y.real.data() + at, dy, rows, width,
                                             step_.relu ? 0.0F : kNoFloor, dv, dbias);

@@ -37,7 +37,7 @@ class DepthwiseLayer final : public Layer {
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_, taps_, width_;
 
-  Buffer<float> dv_;  // of one sample
+  Buffer<float> dv_;      // of one sample
   Buffer<float> w_, dw_;  // [taps, width]: as the kernels take them
   std::vector<float> wide_bias_, wide_dbias_;
   // Integer passes. Scales are real values, not log2.

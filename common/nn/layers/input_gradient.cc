@@ -25,8 +25,7 @@ InputGradient::InputGradient(const Step& step)
     acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * product_.n));
   } else {
     const int above = step.kernel_h - 1 - step.padding_h, left = step.kernel_w - 1 - step.padding_w;
-    correlates_ =
-        step.stride == 1 && above >= 0 && left >= 0 && step.in.c >= kLeastChannels;
+    correlates_ = step.stride == 1 && above >= 0 && left >= 0 && step.in.c >= kLeastChannels;
     turned_ = {step.out.h, step.out.w, c, step.kernel_h, step.kernel_w, 1, above, left};
     product_.n = correlates_ ? step.in.c : window_of(step).depth();
     product_.k = correlates_ ? turned_.depth() : c;

@@ -7,8 +7,8 @@
 
 namespace fedqat {
 
-// Elements begin .. begin + count - 1, in joined rows of `width` and what is before and behind them:
-// visit(first element, rows, width, lane of the first element).
+// Elements begin .. begin + count - 1, in joined rows of `width` and what is before and behind
+// them: visit(first element, rows, width, lane of the first element).
 template <class Visit>
 void for_joined(std::ptrdiff_t begin, std::ptrdiff_t count, int width, Visit visit) {
   const auto lane = static_cast<int>(begin % width);
@@ -22,7 +22,8 @@ void for_joined(std::ptrdiff_t begin, std::ptrdiff_t count, int width, Visit vis
 // sums[c] = sum of the lanes of channel c, in order.
 inline void sum_lanes(const std::vector<float>& wide, int channels, float* sums) {
   std::fill_n(sums, channels, 0.0F);
-  for (std::size_t i = 0; i < wide.size(); ++i) sums[i % static_cast<std::size_t>(channels)] += wide[i];
+  for (std::size_t i = 0; i < wide.size(); ++i)
+    sums[i % static_cast<std::size_t>(channels)] += wide[i];
 }
 
 }  // namespace fedqat

@@ -165,9 +165,9 @@ void LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int sa
                float* dv = dv_.data() + (at - begin);
                float* dbias = wide_dbias_.data() + lane;
                if (pass.integers) {
-                 elementwise_.requantize_backward(
-                     acc_.data() + at, dy, rows, width, integer_->wide_mult().data() + lane,
-                     y.grid.code, dv, dbias, wide_dscale_.data() + lane);
+                 elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
+                                                  integer_->wide_mult().data() + lane, y.grid.code,
+                                                  dv, dbias, wide_dscale_.data() + lane);
                } else {
                  elementwise_.bias_backward(y.real.data() + at, dy, rows, width, floor, dv, dbias);
                }
