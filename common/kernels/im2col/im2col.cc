@@ -37,30 +37,45 @@ void unfold_edge(const Window& g, const T* x, T outside, int oy, int ox, T* to) 
   }
 }
 
-// Windows in order, each to where next() points. kPieces: how many pieces of kPiece bytes make a
-// segment, 0: any. kRows: rows of the window, 0: any.
-template <int kPiece, int kPieces, int kRows, class T, class Next>
-void unfold(const Window& g, const T* x, T outside, Next next) {
+// A window inside the image, whose first pixel is `from`. kPieces: how many pieces of kPiece bytes
+// make a segment, 0: any. kRows: rows of the window, 0: any.
+template <int kPiece, int kPieces, int kRows, class T>
+inline void unfold_window(const Window& g, const T* from, T* to) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
   const int rows = kRows > 0 ? kRows : g.kh;
-  for (int oy = 0; oy < g.out_h(); ++oy) {
+#pragma GCC unroll 5
+  for (int ky = 0; ky < rows; ++ky, from += row, to += segment) {
+    if constexpr (kPieces > 0) {
+      std::memcpy(to, from, kPiece * kPieces);
+    } else {
+      copy_over(to, from, segment);
+    }
+  }
+}
+
+// Windows in order, each to where next() points.
+template <int kPiece, int kPieces, int kRows, class T, class Next>
+void unfold(const Window& g, const T* x, T outside, Next next) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c, step = std::ptrdiff_t{g.stride} * g.c;
+  const int out_h = g.out_h(), out_w = g.out_w();
+  const bool padded = g.padding_h > 0 || g.padding_w > 0;
+  for (int oy = 0; oy < out_h; ++oy) {
     const int y0 = oy * g.stride - g.padding_h;
-    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
-    for (int ox = 0; ox < g.out_w(); ++ox) {
-      const int x0 = ox * g.stride - g.padding_w;
-      T* to = next();
-      if (!rows_inside || x0 < 0 || x0 + g.kw > g.w) {
-        unfold_edge(g, x, outside, oy, ox, to);
-        continue;
+    std::ptrdiff_t at = y0 * row - std::ptrdiff_t{g.padding_w} * g.c;  // of the first pixel
+    if (!padded) {
+      for (int ox = 0; ox < out_w; ++ox, at += step) {
+        unfold_window<kPiece, kPieces, kRows>(g, x + at, next());
       }
-      const T* from = x + y0 * row + std::ptrdiff_t{x0} * g.c;
-      for (int ky = 0; ky < rows; ++ky, from += row, to += segment) {
-        if constexpr (kPieces > 0) {
-          std::memcpy(to, from, kPiece * kPieces);
-        } else {
-          copy_over(to, from, segment);
-        }
+      continue;
+    }
+    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
+    for (int ox = 0; ox < out_w; ++ox, at += step) {
+      const int x0 = ox * g.stride - g.padding_w;
+      if (rows_inside && x0 >= 0 && x0 + g.kw <= g.w) {
+        unfold_window<kPiece, kPieces, kRows>(g, x + at, next());
+      } else {
+        unfold_edge(g, x, outside, oy, ox, next());
       }
     }
   }

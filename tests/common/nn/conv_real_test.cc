@@ -57,14 +57,14 @@ TEST_CASE("fp32 convolution: products have the bits of chains over windows, posi
       {6, 5, 32, 3, 3, 1, 1, 1},  // with padding
       {5, 5, 19, 1, 1, 1, 0, 0},  // pointwise
       {9, 7, 8, 3, 2, 2, 1, 0},   // stride
-      {4, 6, 5, 1, 1, 2, 0, 0},
-      {12, 10, 1, 10, 4, 2, 5, 1},
+      {4, 6, 5, 1, 1, 2, 0, 0},  {12, 10, 1, 10, 4, 2, 5, 1},
   };
   Buffer<float> scratch(kernels::kSgemmScratch);
   for (const kernels::Window& g : windows) {
     for (const int channels : {6, 33, 64}) {
       const Step step = conv_step(g, channels);
-      const auto n = static_cast<std::size_t>(channels), fan_in = static_cast<std::size_t>(g.depth());
+      const auto n = static_cast<std::size_t>(channels),
+                 fan_in = static_cast<std::size_t>(g.depth());
       const auto w = random_floats(n * fan_in, 1), x = random_floats(step.in.size(), 2);
       const auto dv = random_floats(step.out.size(), 3);
       Buffer<float> y(step.out.size()), dw(n * fan_in), dx(step.in.size());
