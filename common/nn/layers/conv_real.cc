@@ -23,8 +23,7 @@ ConvReal::ConvReal(const Step& step)
       sgemm_(kernels::sgemm_kernel()),
       elementwise_(kernels::elementwise()),
       inside_(inside(window_of(step))),
-      pointwise_(inside_.kh == 1 && inside_.kw == 1 && inside_.stride == 1 && step.padding_h == 0 &&
-                 step.padding_w == 0),
+      pointwise_(pointwise(window_of(step))),
       channels_(step.out.c),
       fan_in_(inside_.depth()),
       segment_(inside_.kw * inside_.c),

@@ -38,7 +38,7 @@ class ConvReal {
   const kernels::SgemmKernel& sgemm_;
   const kernels::ElementwiseKernels& elementwise_;
   const kernels::Window inside_;  // of the image with its padding
-  const bool pointwise_;          // every pixel is a window, in order
+  const bool pointwise_;
   const int channels_, fan_in_, segment_;
   const std::ptrdiff_t line_;  // of the padded image
   bool unfolds_ = false;       // for weight gradients: segments are too short for vectors
