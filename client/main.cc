@@ -141,7 +141,7 @@ void add_bench(Program& program) {
   json->excludes(markdown)->excludes(csv);
   markdown->excludes(csv);
   command.footer(
-      "With CONFIG its network and data are measured, without it five networks on noise; [quant] "
+      "With CONFIG its network and data are measured, without it six networks on noise; [quant] "
       "and [client] apply to both.\nColumns: mean and deviation over the repeats, in time of the "
       "processor; operations are 2 "
       "a MAC forward and 6 in training, less the gradient of the first layer's input; of peak: "

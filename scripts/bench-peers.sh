@@ -4,7 +4,7 @@
 # libopenblas0-pthread, which nothing else needs and no script installs; without them this ends with
 # code 77.
 #
-#   scripts/bench-peers.sh [--networks abcde] [--rounds N] [--seconds S] [--batch N]
+#   scripts/bench-peers.sh [--networks abcdef] [--rounds N] [--seconds S] [--batch N]
 #                          [--set KEY=VALUE]... [--any-blas]
 #
 #   --networks L   letters of tests/bench/peers/networks.py

@@ -94,7 +94,7 @@ Result<BenchModel> bench_model(std::string_view text, const wire::Config& config
 }
 
 std::vector<std::string> default_bench_models() {
-  return {"mlp-256-128", "lenet5", "femnist-cnn", "cifar-cnn", "mlp-256-128@561:6"};
+  return {"mlp-256-128", "lenet5", "femnist-cnn", "cifar-cnn", "mlp-256-128@561:6", "ds-cnn"};
 }
 
 }  // namespace fedqat

@@ -18,6 +18,10 @@ ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
   return {scale, {zero, step.relu ? zero : 0, high}};
 }
 
+bool pointwise(const kernels::Window& w) {
+  return w.kh == 1 && w.kw == 1 && w.stride == 1 && w.padding_h == 0 && w.padding_w == 0;
+}
+
 kernels::Window window_of(const Step& s) {
   return {s.in.h, s.in.w, s.in.c, s.kernel_h, s.kernel_w, s.stride, s.padding_h, s.padding_w};
 }
@@ -68,7 +72,7 @@ LinearInt::LinearInt(const Step& step) : step_(step), qgemm_(kernels::qgemm_kern
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
-  if (conv) {
+  if (conv && !pointwise(window_of(step))) {
     unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
     patches_ = Buffer<std::uint8_t>(static_cast<std::size_t>(samples_per_block(step)) *
@@ -109,8 +113,8 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
     if (residual != nullptr) g.residual = residual + at;
     qgemm_.run(g);
   };
-  if (step_.op == Op::kDense) return run(x, fan_in_, n, 0);
   const int rows = step_.out.h * step_.out.w;
+  if (!unfold_) return run(x, fan_in_, n * rows, 0);
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   for (int first = 0; first < n; first += samples_per_block(step_)) {

@@ -26,6 +26,8 @@ ValueGrid output_grid(const Step& step, float scale, std::int32_t zero);
 
 // Windows of a conv2d or pool step.
 kernels::Window window_of(const Step& step);
+// Whether every pixel is a window, in order.
+bool pointwise(const kernels::Window& window);
 
 // Bias as the integer that the accumulator starts from: rint(bias / (s_x * s_w)), within 2^30.
 std::int32_t bias_code(float bias, float x_scale, float w_scale);

@@ -46,7 +46,8 @@ void pack_depthwise(const Window& window, const std::int8_t* w, std::int16_t* pa
 // every kernel gives the same bits.
 //   forward_real:     y[o,c]   = sum_t x[o,t,c] * w[t,c]
 //   weight_gradient:  dw[t,c] += sum_o dy[o,c] * x[o,t,c]
-//   input_gradient:   dx[o,t,c] += dy[o,c] * w[t,c], pixels o in ascending order, then taps
+//   input_gradient:   dx[o,t,c] += dy[o,c] * w[t,c], pixels o in ascending order, then taps; from 0
+//                     unless `add`
 // w and dw are [taps, depthwise_width(c)]. x is real, or when null float(x_codes - x_zero).
 struct DepthwiseReal {
   Window window;
@@ -58,6 +59,7 @@ struct DepthwiseReal {
   const float* dy = nullptr;
   float* dw = nullptr;
   float* dx = nullptr;
+  bool add = true;
 };
 
 struct DepthwiseKernel {

@@ -1,5 +1,7 @@
 #include <immintrin.h>
 
+#include <utility>
+
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
 
@@ -19,6 +21,8 @@ struct Vec {
   void store(float* p) const { _mm256_storeu_ps(p, v); }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
 __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
@@ -28,12 +32,13 @@ __m256i add_pair(__m256i acc, __m128i x, const std::int16_t* w) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_cvtepu8_epi16(x), load(w)));
 }
 
-void forward_codes(const DepthwiseCodes& a) {
+template <int kSide>
+void forward_sized(const DepthwiseCodes& a) {
   const Window& g = a.window;
-  const int pairs = (g.kh * g.kw + 1) / 2;
+  const int pairs = kSide > 0 ? (kSide * kSide + 1) / 2 : (g.kh * g.kw + 1) / 2;
   const std::uint8_t* rows[kMaxTaps + 1];
   for_pixels(g, [&](std::ptrdiff_t out, const InsideTaps& in) {
-    code_rows(a, in, rows);
+    code_rows<kSide>(a, in, rows);
     for (int c = 0; c < g.c; c += kDepthwiseLanes) {
       const std::int16_t* w = a.w + std::ptrdiff_t{c} * pairs * 2;
       __m256i low = load(a.start + c), high = load(a.start + c + 8);
@@ -48,6 +53,11 @@ void forward_codes(const DepthwiseCodes& a) {
       _mm256_storeu_si256(acc + 1, high);
     }
   });
+}
+
+void forward_codes(const DepthwiseCodes& a) {
+  if (a.window.kh == 3 && a.window.kw == 3) return forward_sized<3>(a);
+  forward_sized<0>(a);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #endif
 #include <immintrin.h>
 
+#include <utility>
+
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
 
@@ -22,6 +24,8 @@ struct Vec {
   void store(float* p) const { _mm512_storeu_ps(p, v); }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
 // x of two taps in 16 bits each, interleaved by channel.
@@ -32,12 +36,13 @@ __m512i pair_of(const std::uint8_t* even, const std::uint8_t* odd) {
   return _mm512_or_si512(load(even), _mm512_slli_epi32(load(odd), 16));
 }
 
-void forward_codes(const DepthwiseCodes& a) {
+template <int kSide>
+void forward_sized(const DepthwiseCodes& a) {
   const Window& g = a.window;
-  const int pairs = (g.kh * g.kw + 1) / 2;
+  const int pairs = kSide > 0 ? (kSide * kSide + 1) / 2 : (g.kh * g.kw + 1) / 2;
   const std::uint8_t* rows[kMaxTaps + 1];
   for_pixels(g, [&](std::ptrdiff_t out, const InsideTaps& in) {
-    code_rows(a, in, rows);
+    code_rows<kSide>(a, in, rows);
     for (int c = 0; c < g.c; c += kDepthwiseLanes) {
       const std::int16_t* w = a.w + std::ptrdiff_t{c} * pairs * 2;
       __m512i acc = _mm512_loadu_si512(a.start + c);
@@ -48,6 +53,11 @@ void forward_codes(const DepthwiseCodes& a) {
       _mm512_storeu_si512(a.acc + out + c, acc);
     }
   });
+}
+
+void forward_codes(const DepthwiseCodes& a) {
+  if (a.window.kh == 3 && a.window.kw == 3) return forward_sized<3>(a);
+  forward_sized<0>(a);
 }
 
 }  // namespace

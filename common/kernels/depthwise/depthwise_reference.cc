@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "common/kernels/depthwise/depthwise.h"
@@ -59,6 +60,7 @@ void depthwise_reference_weights(const DepthwiseReal& g) {
 
 void depthwise_reference_input(const DepthwiseReal& g) {
   const int channels = g.window.c, width = depthwise_width(channels);
+  if (!g.add) std::fill_n(g.dx, g.window.h * g.window.w * channels, 0.0F);
   for_taps(g.window, [&](int o, int t, int at) {
     if (at < 0) return;
     for (int c = 0; c < channels; ++c) {

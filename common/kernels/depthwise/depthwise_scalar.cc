@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
@@ -26,14 +27,17 @@ struct Vec {
   }
 };
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// Around Vec:
 #include "common/kernels/depthwise/depthwise_real.inc"
 
-void forward_codes(const DepthwiseCodes& a) {
+template <int kSide>
+void forward_sized(const DepthwiseCodes& a) {
   const Window& g = a.window;
-  const int pairs = (g.kh * g.kw + 1) / 2;
+  const int pairs = kSide > 0 ? (kSide * kSide + 1) / 2 : (g.kh * g.kw + 1) / 2;
   const std::uint8_t* rows[kMaxTaps + 1];
   for_pixels(g, [&](std::ptrdiff_t out, const InsideTaps& in) {
-    code_rows(a, in, rows);
+    code_rows<kSide>(a, in, rows);
     for (int first = 0; first < g.c; first += kDepthwiseLanes) {
       const std::int16_t* w = a.w + std::ptrdiff_t{first} * pairs * 2;
       const int lanes = std::min(kDepthwiseLanes, g.c - first);
@@ -46,6 +50,11 @@ void forward_codes(const DepthwiseCodes& a) {
       }
     }
   });
+}
+
+void forward_codes(const DepthwiseCodes& a) {
+  if (a.window.kh == 3 && a.window.kw == 3) return forward_sized<3>(a);
+  forward_sized<0>(a);
 }
 
 }  // namespace

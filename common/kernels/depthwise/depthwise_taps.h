@@ -31,16 +31,19 @@ inline void for_pixels(const Window& g, Visit visit) {
 }
 
 // rows[t] = input pixel of tap t, or `outside`; for an odd number of taps one more, `outside`.
+// kSide: rows and columns of the window, 0: any.
+template <int kSide>
 inline void code_rows(const DepthwiseCodes& a, const InsideTaps& in, const std::uint8_t** rows) {
   const Window& g = a.window;
-  for (int ky = 0; ky < g.kh; ++ky) {
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  for (int ky = 0; ky < kh; ++ky) {
     const bool row_inside = ky >= in.ky0 && ky < in.ky1;
-    for (int kx = 0; kx < g.kw; ++kx) {
+    for (int kx = 0; kx < kw; ++kx) {
       const bool inside = row_inside && kx >= in.kx0 && kx < in.kx1;
       *rows++ = inside ? a.x + in.corner + (std::ptrdiff_t{ky} * g.w + kx) * g.c : a.outside;
     }
   }
-  if (g.kh * g.kw % 2 != 0) *rows = a.outside;
+  if (kh * kw % 2 != 0) *rows = a.outside;
 }
 
 }  // namespace

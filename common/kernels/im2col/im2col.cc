@@ -37,40 +37,69 @@ void unfold_edge(const Window& g, const T* x, T outside, int oy, int ox, T* to) 
   }
 }
 
-// Windows in order, each to where next() points. kShort: a segment is at most 16 bytes.
-template <bool kShort, class T, class Next>
-void unfold(const Window& g, const T* x, T outside, Next next) {
+// A window inside the image, whose first pixel is `from`. kPieces: how many pieces of kPiece bytes
+// make a segment, 0: any. kRows: rows of the window, 0: any.
+template <int kPiece, int kPieces, int kRows, class T>
+inline void unfold_window(const Window& g, const T* from, T* to) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const int segment = g.kw * g.c;
-  for (int oy = 0; oy < g.out_h(); ++oy) {
+  const int rows = kRows > 0 ? kRows : g.kh;
+#pragma GCC unroll 5
+  for (int ky = 0; ky < rows; ++ky, from += row, to += segment) {
+    if constexpr (kPieces > 0) {
+      std::memcpy(to, from, kPiece * kPieces);
+    } else {
+      copy_over(to, from, segment);
+    }
+  }
+}
+
+// Windows in order, each to where next() points.
+template <int kPiece, int kPieces, int kRows, class T, class Next>
+void unfold(const Window& g, const T* x, T outside, Next next) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c, step = std::ptrdiff_t{g.stride} * g.c;
+  const int out_h = g.out_h(), out_w = g.out_w();
+  const bool padded = g.padding_h > 0 || g.padding_w > 0;
+  for (int oy = 0; oy < out_h; ++oy) {
     const int y0 = oy * g.stride - g.padding_h;
-    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
-    for (int ox = 0; ox < g.out_w(); ++ox) {
-      const int x0 = ox * g.stride - g.padding_w;
-      T* to = next();
-      if (!rows_inside || x0 < 0 || x0 + g.kw > g.w) {
-        unfold_edge(g, x, outside, oy, ox, to);
-        continue;
+    std::ptrdiff_t at = y0 * row - std::ptrdiff_t{g.padding_w} * g.c;  // of the first pixel
+    if (!padded) {
+      for (int ox = 0; ox < out_w; ++ox, at += step) {
+        unfold_window<kPiece, kPieces, kRows>(g, x + at, next());
       }
-      const T* from = x + y0 * row + std::ptrdiff_t{x0} * g.c;
-      for (int ky = 0; ky < g.kh; ++ky, from += row, to += segment) {
-        if constexpr (kShort) {
-          std::memcpy(to, from, 16);
-        } else {
-          copy_over(to, from, segment);
-        }
+      continue;
+    }
+    const bool rows_inside = y0 >= 0 && y0 + g.kh <= g.h;
+    for (int ox = 0; ox < out_w; ++ox, at += step) {
+      const int x0 = ox * g.stride - g.padding_w;
+      if (rows_inside && x0 >= 0 && x0 + g.kw <= g.w) {
+        unfold_window<kPiece, kPieces, kRows>(g, x + at, next());
+      } else {
+        unfold_edge(g, x, outside, oy, ox, next());
       }
     }
   }
 }
 
+template <int kPiece, int kPieces, class T, class Next>
+void unfold_rows(const Window& g, const T* x, T outside, Next next) {
+  switch (g.kh) {
+    case 3:
+      return unfold<kPiece, kPieces, 3>(g, x, outside, next);
+    case 5:
+      return unfold<kPiece, kPieces, 5>(g, x, outside, next);
+    default:
+      return unfold<kPiece, kPieces, 0>(g, x, outside, next);
+  }
+}
+
 template <class T, class Next>
 void unfold_any(const Window& g, const T* x, T outside, Next next) {
-  if (static_cast<std::size_t>(g.kw * g.c) * sizeof(T) <= 16) {
-    unfold<true>(g, x, outside, next);
-  } else {
-    unfold<false>(g, x, outside, next);
-  }
+  const std::size_t bytes = static_cast<std::size_t>(g.kw * g.c) * sizeof(T);
+  if (bytes <= 8) return unfold_rows<8, 1>(g, x, outside, next);
+  if (bytes <= 16) return unfold_rows<16, 1>(g, x, outside, next);
+  if (bytes <= 32) return unfold_rows<16, 2>(g, x, outside, next);
+  unfold<0, 0, 0>(g, x, outside, next);
 }
 
 // Row after row.
@@ -142,8 +171,9 @@ void pad_image(const Window& g, const std::uint8_t* x, std::uint8_t outside, std
   }
 }
 
-void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, float* dx) {
-  fold(g, dpatches, ld, 0, g.out_h(), dx);
+void col2im(const Window& g, const float* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            float* dx) {
+  fold(g, dpatches, ld, oy0, oy1, dx);
 }
 
 void col2im(const Window& g, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,

@@ -36,9 +36,10 @@ void im2col_quads(const Window& window, const std::uint8_t* x, std::uint8_t outs
 void pad_image(const Window& window, const std::uint8_t* x, std::uint8_t outside,
                std::uint8_t* padded);
 
-// The adjoint: dx[...] += every patch element that was copied from there. dx [h, w, c].
-void col2im(const Window& window, const float* dpatches, std::ptrdiff_t ld, float* dx);
-// The same in integers, for the windows of output rows oy0 .. oy1-1, whose first is dpatches.
+// The adjoint, for the windows of output rows oy0 .. oy1-1, whose first is dpatches:
+// dx[...] += every patch element that was copied from there, window after window. dx [h, w, c].
+void col2im(const Window& window, const float* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
+            float* dx);
 void col2im(const Window& window, const std::int32_t* dpatches, std::ptrdiff_t ld, int oy0, int oy1,
             std::int32_t* dx);
 

@@ -18,31 +18,12 @@ void for_windows(const Window& g, Body body) {
   }
 }
 
-template <class T>
-void max_windows(const Window& g, const T* x, T* y, std::uint8_t* which) {
-  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
-  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
-    T* __restrict best = y + out;
-    std::uint8_t* __restrict at = which + out;
-    std::copy_n(x + in, g.c, best);
-    std::fill_n(at, g.c, std::uint8_t{0});
-    for (int i = 1; i < g.kh * g.kw; ++i) {
-      const T* from = x + in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
-      const auto position = static_cast<std::uint8_t>(i);
-      for (int c = 0; c < g.c; ++c) {
-        const bool greater = from[c] > best[c];
-        best[c] = greater ? from[c] : best[c];
-        at[c] = greater ? position : at[c];
-      }
-    }
-  });
-}
-
 // Vectors of every machine. Elements are written in ascending order, so what runs over the end of
 // a pixel is overwritten by the next one, or lies in the slack.
 constexpr int kCodes = 16;
 using Codes [[gnu::vector_size(16)]] = std::uint8_t;
 constexpr int kReals = 4;
+using Reals [[gnu::vector_size(16)]] = float;
 using Bits [[gnu::vector_size(16)]] = std::int32_t;
 using FewCodes [[gnu::vector_size(4)]] = std::uint8_t;
 
@@ -57,24 +38,61 @@ void store(const V& v, T* to) {
   std::memcpy(to, &v, sizeof v);
 }
 
-// Backward where windows tile the image: pixel by pixel, each of them once.
+// V of values; At counts positions in lanes of the same width, and is stored as Which. kSide: rows
+// and columns of the window, or 0 for any.
+template <class V, class At, class Which, int kSide, class T>
+void max_sized(const Window& g, const T* x, T* y, std::uint8_t* which) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  constexpr int kLanes = sizeof(V) / sizeof(T);
+  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
+    for (int c = 0; c < g.c; c += kLanes) {
+      const T* from = x + in + c;
+      V best = load<V>(from);
+      At at = {}, position = {};
+      for (int ky = 0; ky < kh; ++ky) {
+        for (int kx = 0; kx < kw; ++kx, position += 1) {
+          const V v = load<V>(from + ky * row + std::ptrdiff_t{kx} * g.c);
+          const auto greater = v > best;
+          best = greater ? v : best;
+          at = greater ? position : at;
+        }
+      }
+      store(best, y + out + c);
+      store(__builtin_convertvector(at, Which), which + out + c);
+    }
+  });
+}
+
+template <class V, class At, class Which, class T>
+void max_windows(const Window& g, const T* x, T* y, std::uint8_t* which) {
+  if (g.kh == 2 && g.kw == 2) return max_sized<V, At, Which, 2>(g, x, y, which);
+  max_sized<V, At, Which, 0>(g, x, y, which);
+}
+
+// Backward where windows tile the image: each of its pixels is written once, by its window. With
+// fewer than kReals channels vectors would run over into pixels that are done.
+template <int kSide>
 void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const std::ptrdiff_t used = std::ptrdiff_t{g.out_w()} * g.stride * g.c;
-  const std::ptrdiff_t out_row = std::ptrdiff_t{g.out_w()} * g.c;
-  for (int oy = 0; oy < g.out_h(); ++oy, dy += out_row, which += out_row) {
-    for (int ky = 0; ky < g.kh; ++ky, dx += row) {
-      float* to = dx;
-      for (std::ptrdiff_t out = 0; out < out_row; out += g.c) {
-        for (int kx = 0; kx < g.kw; ++kx, to += g.c) {
-          for (int c = 0; c < g.c; c += kReals) {
-            const auto at = __builtin_convertvector(load<FewCodes>(which + out + c), Bits);
-            store((at == ky * g.kw + kx) & load<Bits>(dy + out + c), to + c);
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  for (int oy = 0; oy < g.out_h(); ++oy, dx += kh * row) {
+    float* corner = dx;
+    for (int ox = 0; ox < g.out_w(); ++ox, corner += kw * g.c, dy += g.c, which += g.c) {
+      for (int next = 0; next < g.c; next += kReals) {
+        const int c = std::min(next, g.c - kReals);  // the last vectors may overlap
+        const auto at = __builtin_convertvector(load<FewCodes>(which + c), Bits);
+        const auto value = load<Bits>(dy + c);
+        Bits position = {};
+        for (int ky = 0; ky < kh; ++ky) {
+          for (int kx = 0; kx < kw; ++kx, position += 1) {
+            store((at == position) & value, corner + ky * row + kx * g.c + c);
           }
         }
       }
-      std::fill(dx + used, dx + row, 0.0F);
     }
+    for (int ky = 0; ky < kh; ++ky) std::fill(dx + ky * row + used, dx + (ky + 1) * row, 0.0F);
   }
   std::fill_n(dx, (g.h - g.out_h() * g.stride) * row, 0.0F);
 }
@@ -82,33 +100,19 @@ void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, f
 }  // namespace
 
 void max_pool(const Window& g, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which) {
-  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
-  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
-    for (int c = 0; c < g.c; c += kCodes) {
-      const std::uint8_t* from = x + in + c;
-      Codes best = load<Codes>(from), at = {}, position = {};
-      for (int ky = 0; ky < g.kh; ++ky) {
-        for (int kx = 0; kx < g.kw; ++kx, position += 1) {
-          const Codes v = load<Codes>(from + ky * row + std::ptrdiff_t{kx} * g.c);
-          const auto greater = v > best;
-          best = greater ? v : best;
-          at = greater ? position : at;
-        }
-      }
-      store(best, y + out + c);
-      store(at, which + out + c);
-    }
-  });
+  max_windows<Codes, Codes, Codes>(g, x, y, which);
 }
 
-void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which) {
-  max_windows(window, x, y, which);
+void max_pool(const Window& g, const float* x, float* y, std::uint8_t* which) {
+  max_windows<Reals, Bits, FewCodes>(g, x, y, which);
 }
 
 void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* which, bool add,
                        float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
-  if (!add && g.kh == g.stride && g.kw == g.stride) return spread_tiles(g, dy, which, dx);
+  if (!add && g.kh == g.stride && g.kw == g.stride && g.c >= kReals) {
+    return g.stride == 2 ? spread_tiles<2>(g, dy, which, dx) : spread_tiles<0>(g, dy, which, dx);
+  }
   if (!add) std::fill_n(dx, g.h * row, 0.0F);
   std::ptrdiff_t place[256];
   for (int i = 0; i < g.kh * g.kw; ++i) place[i] = i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;

@@ -15,6 +15,10 @@ namespace fedqat::kernels {
 // instruction set, and the same whether the sum is taken at once or in pieces with accumulate.
 // a(i,p) = a[i * a_row + p * a_col]. b(p,j) = b[p * b_row + j * b_col], or, when b is null,
 // float(b_codes[p * b_row + j * b_col] - b_zero). c is row-major.
+//
+// Rows and depth may come in runs, as in windows of an image. Then, with i = q * row_run + r and
+// p = s * depth_run + t, a(i,p) = a[q * a_row_run + r * a_row + s * a_depth_run + t * a_col] and
+// b(p,j) = b[s * b_depth_run + t * b_row + j]; depth in runs wants a b, with b_col = 1.
 struct SgemmArgs {
   int m, n, k;
   const float* a;
@@ -26,7 +30,9 @@ struct SgemmArgs {
   float* c;
   std::ptrdiff_t ldc;
   bool accumulate;
-  float* scratch;  // kSgemmScratch floats, 64-byte aligned
+  float* scratch;                  // kSgemmScratch floats, 64-byte aligned
+  int row_run = 0, depth_run = 0;  // 0: a single run
+  std::ptrdiff_t a_row_run = 0, a_depth_run = 0, b_depth_run = 0;
 };
 
 inline constexpr int kSgemmDepthBlock = 256;

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "common/nn/batch_norm.h"
-#include "common/nn/layers/position.h"
 
 namespace fedqat {
 
@@ -14,11 +13,13 @@ BatchNormLayer::BatchNormLayer(const Graph& graph, const Step& step, int max_bat
       step_(step),
       channels_(static_cast<std::size_t>(step.out.c)),
       sums_(std::move(sums)),
+      kernels_(kernels::batch_norm_kernel()),
       x_(static_cast<std::size_t>(max_batch) * step.out.size()),
       mean_(channels_),
       variance_(channels_),
       inverse_(channels_),
       row_(channels_),
+      second_row_(channels_),
       shift_(channels_),
       turn_(channels_),
       first_(channels_),
@@ -36,37 +37,60 @@ std::span<float> BatchNormLayer::grad(const Pass& pass, int index) const {
 
 void BatchNormLayer::load(const Pass& pass) { sums_->load(pass); }
 
-template <class ValueAt>
-void BatchNormLayer::sum_channels(int n, ValueAt value, std::vector<double>& sums) {
-  std::fill(sums.begin(), sums.end(), 0.0);
-  const std::size_t size = step_.out.size();
-  for (std::size_t s = 0; s < static_cast<std::size_t>(n); ++s) {
-    std::fill(row_.begin(), row_.end(), 0.0F);
-    for (std::size_t i = s * size; i < (s + 1) * size; i += channels_) {
-      for (std::size_t c = 0; c < channels_; ++c) row_[c] += value(i + c, c);
+// A single sample, while it is in the cache. Dense goes through at once: it reads its weights anew
+// for every piece.
+bool BatchNormLayer::in_pieces() const { return step_.op != Op::kDense; }
+
+Pass BatchNormLayer::piece_of(const Pass& pass, int sample) {
+  Pass piece = pass;
+  piece.n = 1;
+  piece.first = sample;
+  piece.last = sample == pass.n - 1;
+  return piece;
+}
+
+template <class SumRows>
+void BatchNormLayer::add_samples(int n, SumRows sum_rows) {
+  std::fill(first_.begin(), first_.end(), 0.0);
+  std::fill(second_.begin(), second_.end(), 0.0);
+  for (int s = 0; s < n; ++s) {
+    sum_rows(s);
+    for (std::size_t c = 0; c < channels_; ++c) {
+      first_[c] += static_cast<double>(row_[c]);
+      second_[c] += static_cast<double>(second_row_[c]);
     }
-    for (std::size_t c = 0; c < channels_; ++c) sums[c] += static_cast<double>(row_[c]);
   }
 }
 
-// Of the sums in y.
-void BatchNormLayer::take_statistics(const Pass& pass) {
-  const float* v = pass.values[static_cast<std::size_t>(step_.output)].real.data();
-  const std::size_t rows = static_cast<std::size_t>(pass.n) * step_.out.size() / channels_;
-  of_batch_ = pass.training && rows > 1;
+// v becomes the sums.
+void BatchNormLayer::batch_statistics(const Pass& pass, const float* v) {
+  const int positions = step_.out.h * step_.out.w, channels = step_.out.c;
+  const auto size = static_cast<std::ptrdiff_t>(step_.out.size());
+  const auto count = static_cast<double>(pass.n) * positions;
+  add_samples(pass.n, [&](int s) {
+    if (in_pieces()) sums_->forward(piece_of(pass, s));
+    kernels_.sum(v + s * size, positions, channels, row_.data());
+  });
+  for (std::size_t c = 0; c < channels_; ++c) mean_[c] = static_cast<float>(first_[c] / count);
+  add_samples(pass.n, [&](int s) {
+    kernels_.sum_squares(v + s * size, mean_.data(), positions, channels, row_.data());
+  });
+  for (std::size_t c = 0; c < channels_; ++c) variance_[c] = static_cast<float>(first_[c] / count);
+}
+
+kernels::BatchNormKernels::Normal BatchNormLayer::normal_of(const Pass& pass) const {
+  return {mean_.data(), inverse_.data(), param(pass, step_.gamma).data(),
+          param(pass, step_.beta).data(), step_.relu};
+}
+
+void BatchNormLayer::forward(const Pass& pass) {
+  if (pass.integers || !in_pieces()) sums_->forward(pass);
+  if (pass.integers) return;
+  float* y = pass.values[static_cast<std::size_t>(step_.output)].real.data();
+  const int positions = step_.out.h * step_.out.w;
+  of_batch_ = pass.training && pass.n * positions > 1;
   if (of_batch_) {
-    const auto count = static_cast<double>(rows);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return v[i]; }, first_);
-    for (std::size_t c = 0; c < channels_; ++c) mean_[c] = static_cast<float>(first_[c] / count);
-    const auto square = [&](std::size_t i, std::size_t c) {
-      const float d = v[i] - mean_[c];
-      return d * d;
-    };
-    sum_channels(pass.n, square, second_);
-    for (std::size_t c = 0; c < channels_; ++c) {
-      variance_[c] = static_cast<float>(second_[c] / count);
-    }
+    batch_statistics(pass, y);
   } else {
     const auto mean = param(pass, step_.running_mean);
     const auto variance = param(pass, step_.running_variance);
@@ -76,55 +100,44 @@ void BatchNormLayer::take_statistics(const Pass& pass) {
   for (std::size_t c = 0; c < channels_; ++c) {
     inverse_[c] = 1 / std::sqrt(variance_[c] + kBatchNormEpsilon);
   }
-}
-
-void BatchNormLayer::forward(const Pass& pass) {
-  sums_->forward(pass);
-  if (pass.integers) return;
-  take_statistics(pass);
-  float* y = pass.values[static_cast<std::size_t>(step_.output)].real.data();
-  const float* gamma = param(pass, step_.gamma).data();
-  const float* beta = param(pass, step_.beta).data();
-  const std::size_t total = static_cast<std::size_t>(pass.n) * step_.out.size();
-  for (std::size_t i = 0; i < total; i += channels_) {
-    for (std::size_t c = 0; c < channels_; ++c) {
-      const float x = (y[i + c] - mean_[c]) * inverse_[c];
-      x_[i + c] = x;
-      y[i + c] = gamma[c] * x + beta[c];
-    }
+  const auto normal = normal_of(pass);
+  for (int s = 0; s < pass.n; ++s) {
+    if (in_pieces() && !of_batch_) sums_->forward(piece_of(pass, s));
+    const std::ptrdiff_t at = s * static_cast<std::ptrdiff_t>(step_.out.size());
+    kernels_.normalize(normal, positions, step_.out.c, y + at, x_.data() + at);
   }
-  if (step_.relu) relu_real(total, y);
 }
 
 void BatchNormLayer::backward(const Pass& pass) {
-  if (!pass.integers) {
-    Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-    float* dy = y.grad.data();  // becomes dv
-    const std::size_t total = static_cast<std::size_t>(pass.n) * step_.out.size();
-    pass_real(total, step_.relu, y.real.data(), dy, dy);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return dy[i]; }, first_);
-    sum_channels(
-        pass.n, [&](std::size_t i, std::size_t) { return dy[i] * x_[i]; }, second_);
-    const float* gamma = param(pass, step_.gamma).data();
-    const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
-    const auto rows = static_cast<double>(total / channels_);
-    for (std::size_t c = 0; c < channels_; ++c) {
-      dbeta[c] = static_cast<float>(first_[c]);
-      dgamma[c] = static_cast<float>(second_[c]);
-      // What statistics of the batch itself take from the gradient.
-      shift_[c] = of_batch_ ? static_cast<float>(first_[c] / rows) : 0;
-      turn_[c] = of_batch_ ? static_cast<float>(second_[c] / rows) : 0;
-      row_[c] = gamma[c] * inverse_[c];
-    }
-    for (std::size_t i = 0; i < total; i += channels_) {
-      for (std::size_t c = 0; c < channels_; ++c) {
-        dy[i + c] = row_[c] * (dy[i + c] - shift_[c] - x_[i + c] * turn_[c]);
-      }
-    }
-    backward_statistics(pass);
+  if (pass.integers) return sums_->backward(pass);
+  Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  float* dy = y.grad.data();  // becomes dv
+  const auto size = static_cast<std::ptrdiff_t>(step_.out.size());
+  const int positions = step_.out.h * step_.out.w;
+  const auto normal = normal_of(pass);
+  add_samples(pass.n, [&](int s) {
+    const std::ptrdiff_t at = s * size;
+    kernels_.backward_sums(normal, x_.data() + at, dy + at, positions, step_.out.c, row_.data(),
+                           second_row_.data());
+  });
+  const float* gamma = param(pass, step_.gamma).data();
+  const auto dgamma = grad(pass, step_.gamma), dbeta = grad(pass, step_.beta);
+  const auto rows = static_cast<double>(pass.n) * positions;
+  for (std::size_t c = 0; c < channels_; ++c) {
+    dbeta[c] = static_cast<float>(first_[c]);
+    dgamma[c] = static_cast<float>(second_[c]);
+    // What statistics of the batch itself take from the gradient.
+    shift_[c] = of_batch_ ? static_cast<float>(first_[c] / rows) : 0;
+    turn_[c] = of_batch_ ? static_cast<float>(second_[c] / rows) : 0;
+    row_[c] = gamma[c] * inverse_[c];
   }
-  sums_->backward(pass);
+  for (int s = 0; s < pass.n; ++s) {
+    kernels_.backward(normal, {row_.data(), shift_.data(), turn_.data()}, x_.data() + s * size,
+                      positions, step_.out.c, dy + s * size);
+    if (in_pieces()) sums_->backward(piece_of(pass, s));
+  }
+  backward_statistics(pass);
+  if (!in_pieces()) sums_->backward(pass);
 }
 
 void BatchNormLayer::backward_statistics(const Pass& pass) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/kernels/batch_norm/batch_norm.h"
 #include "common/nn/layers/layer.h"
 
 namespace fedqat {
@@ -28,21 +29,26 @@ class BatchNormLayer final : public Layer {
  private:
   std::span<const float> param(const Pass& pass, int index) const;
   std::span<float> grad(const Pass& pass, int index) const;
-  void take_statistics(const Pass& pass);
+  kernels::BatchNormKernels::Normal normal_of(const Pass& pass) const;
+  bool in_pieces() const;
+  static Pass piece_of(const Pass& pass, int sample);
+  void batch_statistics(const Pass& pass, const float* v);
   void backward_statistics(const Pass& pass);
-  // sums[c] = sum over the batch of value(element, channel)
-  template <class ValueAt>
-  void sum_channels(int n, ValueAt value, std::vector<double>& sums);
+  // first_ and second_ = sums over the batch of row_ and second_row_, which sum_rows(sample)
+  // sets.
+  template <class SumRows>
+  void add_samples(int n, SumRows sum_rows);
 
   const Graph& graph_;
   const Step step_;
   const std::size_t channels_;
   const std::unique_ptr<Layer> sums_;
+  const kernels::BatchNormKernels& kernels_;
   bool of_batch_ = false;               // statistics of the last pass
   Buffer<float> x_;                     // normalized, [max_batch, out]
   std::vector<float> mean_, variance_;  // of the last pass
   std::vector<float> inverse_;
-  std::vector<float> row_;  // one sample's sums
+  std::vector<float> row_, second_row_;  // one sample's sums
   std::vector<float> shift_, turn_;
   std::vector<double> first_, second_;
 };

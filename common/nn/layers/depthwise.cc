@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "common/base/exact_math.h"
+#include "common/nn/layers/joined.h"
 
 namespace fedqat {
 namespace {
@@ -11,20 +12,6 @@ namespace {
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 std::size_t count(int n) { return static_cast<std::size_t>(n); }
-
-// A matrix [rows, channels] in joined rows, which fill vectors, and what is left over:
-// visit(first element, rows, width) twice.
-template <class Visit>
-void for_joined(std::ptrdiff_t rows, int channels, Visit visit) {
-  const std::ptrdiff_t joined = joined_rows(channels), whole = rows / joined;
-  visit(0, whole, static_cast<int>(joined * channels));
-  visit(whole * joined * channels, 1, static_cast<int>((rows - whole * joined) * channels));
-}
-
-void sum_wide(const std::vector<float>& wide, int channels, float* sums) {
-  std::fill_n(sums, channels, 0.0F);
-  for (std::size_t i = 0; i < wide.size(); ++i) sums[i % count(channels)] += wide[i];
-}
 
 }  // namespace
 
@@ -39,7 +26,7 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, int max_bat
       width_(kernels::depthwise_width(step.out.c)) {
   const auto outputs = count(max_batch) * step.out.size();
   const auto wide = count(joined_rows(channels_) * channels_);
-  dv_ = Buffer<float>(outputs);
+  dv_ = Buffer<float>(step.out.size());
   w_ = Buffer<float>(count(taps_ * width_));
   dw_ = Buffer<float>(count(taps_ * width_));
   wide_bias_.resize(wide);
@@ -107,62 +94,76 @@ void DepthwiseLayer::forward(const Pass& pass) {
   if (pass.integers) {
     return integer_->forward(x.codes.data(), pass.n, acc_.data(), y.codes.data());
   }
-  for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
     kernels::DepthwiseReal a = sample(pass, s);
-    a.y = y.real.data() + s * static_cast<std::ptrdiff_t>(step_.out.size());
+    a.y = y.real.data() + s * out;
     depthwise_.forward_real(a);
   }
-  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
-  for_joined(rows, channels_, [&](std::ptrdiff_t first, std::ptrdiff_t n, int width) {
-    elementwise_.add_bias(y.real.data() + first, n, width, wide_bias_.data(),
-                          step_.relu ? 0.0F : kNoFloor);
-  });
+  // Behind a sample the kernel writes into the next: the bias comes after all.
+  const std::ptrdiff_t begin = pass.first * out;
+  for_joined(0, pass.n * out, static_cast<int>(wide_bias_.size()),
+             [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int) {
+               elementwise_.add_bias(y.real.data() + begin + at, rows, width, wide_bias_.data(),
+                                     step_.relu ? 0.0F : kNoFloor);
+             });
 }
 
 void DepthwiseLayer::backward(const Pass& pass) {
-  backward_output(pass);
-  backward_windows(pass);
+  if (pass.first == 0) {
+    std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
+    std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
+    std::fill(dw_.span().begin(), dw_.span().end(), 0.0F);
+  }
+  for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
+    backward_output(pass, s);
+    backward_windows(pass, s);
+  }
+  if (!pass.last) return;
+  set_sums(pass);
   backward_weights(pass);
 }
 
-void DepthwiseLayer::backward_output(const Pass& pass) {
-  Value& y = pass.values[count(step_.output)];
-  const auto rows = static_cast<std::ptrdiff_t>(pass.n) * step_.out.h * step_.out.w;
-  std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
-  std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
-  for_joined(rows, channels_, [&](std::ptrdiff_t first, std::ptrdiff_t n, int width) {
-    const float* dy = y.grad.data() + first;
-    float* dv = dv_.data() + first;
-    if (pass.integers) {
-      elementwise_.requantize_backward(acc_.data() + first, dy, n, width,
-                                       integer_->wide_mult().data(), y.grid.code, dv,
-                                       wide_dbias_.data(), wide_dscale_.data());
-    } else {
-      elementwise_.bias_backward(y.real.data() + first, dy, n, width, step_.relu ? 0.0F : kNoFloor,
-                                 dv, wide_dbias_.data());
-    }
-  });
-  sum_wide(wide_dbias_, channels_, grad(pass, step_.bias));
+void DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
+  const Value& y = pass.values[count(step_.output)];
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  const std::ptrdiff_t begin = s * out;
+  for_joined(begin, out, static_cast<int>(wide_dbias_.size()),
+             [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int lane) {
+               const float* dy = y.grad.data() + at;
+               float* dv = dv_.data() + (at - begin);
+               float* dbias = wide_dbias_.data() + lane;
+               if (pass.integers) {
+                 elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
+                                                  integer_->wide_mult().data() + lane, y.grid.code,
+                                                  dv, dbias, wide_dscale_.data() + lane);
+               } else {
+                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width,
+                                            step_.relu ? 0.0F : kNoFloor, dv, dbias);
+               }
+             });
+}
+
+void DepthwiseLayer::set_sums(const Pass& pass) {
+  sum_lanes(wide_dbias_, channels_, grad(pass, step_.bias));
   if (!pass.integers) return;
   float dscale = 0;
   for (const float d : wide_dscale_) dscale += d;
   *grad(pass, step_.activation_scale) =
-      log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
+      log2_scale_gradient(pass.values[count(step_.output)].grid.scale, dscale, step_.out.size(),
+                          (1 << step_.activation_bits) - 1);
 }
 
-void DepthwiseLayer::backward_windows(const Pass& pass) {
+void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s) {
   Value& x = pass.values[count(step_.inputs[0])];
-  std::fill(dw_.span().begin(), dw_.span().end(), 0.0F);
-  for (std::ptrdiff_t s = 0; s < pass.n; ++s) {
-    kernels::DepthwiseReal a = sample(pass, s);
-    a.dy = dv_.data() + s * static_cast<std::ptrdiff_t>(step_.out.size());
-    a.dw = dw_.data();
-    depthwise_.weight_gradient(a);
-    if (!x.wants_grad) continue;
-    a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
-    if (!x.shared) std::fill_n(a.dx, step_.in.size(), 0.0F);
-    depthwise_.input_gradient(a);
-  }
+  kernels::DepthwiseReal a = sample(pass, s);
+  a.dy = dv_.data();
+  a.dw = dw_.data();
+  depthwise_.weight_gradient(a);
+  if (!x.wants_grad) return;
+  a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
+  a.add = x.shared;
+  depthwise_.input_gradient(a);
 }
 
 void DepthwiseLayer::backward_weights(const Pass& pass) {

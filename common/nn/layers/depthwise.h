@@ -23,9 +23,11 @@ class DepthwiseLayer final : public Layer {
   float* grad(const Pass& pass, int index) const;
   // x of a sample, real or as codes.
   kernels::DepthwiseReal sample(const Pass& pass, std::ptrdiff_t s) const;
-  // dv = gradient before activation and rounding, [rows, channels]; bias and scale gradients.
-  void backward_output(const Pass& pass);
-  void backward_windows(const Pass& pass);
+  // dv = gradient before activation and rounding of a sample, [rows, channels]; adds to the sums
+  // for the gradients of bias and scale.
+  void backward_output(const Pass& pass, std::ptrdiff_t s);
+  void backward_windows(const Pass& pass, std::ptrdiff_t s);
+  void set_sums(const Pass& pass);
   void backward_weights(const Pass& pass);
 
   const Graph& graph_;
@@ -35,7 +37,7 @@ class DepthwiseLayer final : public Layer {
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_, taps_, width_;
 
-  Buffer<float> dv_;
+  Buffer<float> dv_;      // of one sample
   Buffer<float> w_, dw_;  // [taps, width]: as the kernels take them
   std::vector<float> wide_bias_, wide_dbias_;
   // Integer passes. Scales are real values, not log2.

@@ -7,6 +7,7 @@ namespace fedqat {
 namespace {
 
 constexpr int kStripSums = 1 << 15;  // 128 KiB
+constexpr int kLeastChannels = 12;   // of the input, to fill the vectors of a product with them
 constexpr std::uint8_t kZero = 128;  // code of a gradient of 0
 
 std::size_t size_of(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
@@ -24,7 +25,7 @@ InputGradient::InputGradient(const Step& step)
     acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * product_.n));
   } else {
     const int above = step.kernel_h - 1 - step.padding_h, left = step.kernel_w - 1 - step.padding_w;
-    correlates_ = step.stride == 1 && above >= 0 && left >= 0;
+    correlates_ = step.stride == 1 && above >= 0 && left >= 0 && step.in.c >= kLeastChannels;
     turned_ = {step.out.h, step.out.w, c, step.kernel_h, step.kernel_w, 1, above, left};
     product_.n = correlates_ ? step.in.c : window_of(step).depth();
     product_.k = correlates_ ? turned_.depth() : c;

@@ -11,8 +11,8 @@ namespace fedqat {
 //   dx = float(sum of (q8 - 128) * code over what the input went into) * unit
 //
 // Exact in int32 while channels * kernel_h * kernel_w <= kMaxDepth. Of several ways to the same
-// integers the step's shape decides: dense layers multiply, convolutions of stride 1 are
-// convolutions of the codes again, others scatter.
+// integers the step's shape decides: dense layers multiply, convolutions of stride 1
+// over enough channels are convolutions of the codes again, others scatter.
 class InputGradient {
  public:
   explicit InputGradient(const Step& step);

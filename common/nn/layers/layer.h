@@ -38,6 +38,10 @@ struct Pass {
   float* scratch = nullptr;     // kSgemmScratch floats
   bool training = false;        // a backward pass follows
   kernels::RandomKey random{};  // of int8 gradients; the stream is the step's number
+  // fp32 passes of Conv2D and DepthwiseConv2D may come in pieces of the batch, in order: these n
+  // samples from `first` on.
+  int first = 0;
+  bool last = true;  // the piece that ends the batch
 };
 
 class Layer {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/nn/layers/conv_real.h"
 #include "common/nn/layers/layer.h"
 #include "common/nn/layers/linear_int8.h"
 
@@ -20,27 +21,26 @@ class LinearLayer final : public Layer {
  private:
   void load_codes(const Pass& pass);
   void forward_float(const Pass& pass);
-  // dv = gradient before activation and rounding, [rows, channels]; bias and scale gradients.
-  void backward_output(const Pass& pass);
-  void backward_products(const Pass& pass);
-  // Inputs of `samples` samples from `first` on as rows [rows, fan_in]: patches, or x itself.
-  template <class T>
-  const T* input_rows(const Value& x, const Buffer<T>& from, T outside, int first, int samples,
-                      Buffer<T>& patches, std::ptrdiff_t ld) const;
+  void add_bias(float* y, std::ptrdiff_t rows) const;
+  // dv = gradient before activation and rounding of `samples` samples, [rows, channels]; adds to
+  // the sums for the gradients of bias and scale.
+  void backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
+  void set_sums(const Pass& pass);
+  void backward_scales(const Pass& pass, const float* w, float* dw);
+  void backward_dense(const Pass& pass, const float* w, float* dw);
+  void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w, float* dw);
   std::span<const float> param(const Pass& pass, int index) const;
   float* grad(const Pass& pass, int index) const;
-  void sum_wide(const std::vector<float>& wide, float* channels) const;
 
   const Graph& graph_;
   const Step step_;
   const kernels::SgemmKernel& sgemm_;
   const kernels::ElementwiseKernels& elementwise_;
-  const bool conv_;
   const int channels_;
   int fan_in_ = 0;
-  std::ptrdiff_t code_ld_ = 0;
 
-  Buffer<float> dv_;
+  std::optional<ConvReal> conv_real_;
+  Buffer<float> dv_;  // of the batch, or of one sample of Conv2D
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
@@ -51,9 +51,7 @@ class LinearLayer final : public Layer {
   std::vector<float> w_scale_;
   std::vector<std::int32_t> bias_code_;
   std::vector<float> dw_scale_;
-  Buffer<std::uint8_t> code_patches_;
   // Both.
-  Buffer<float> patches_;  // fp32 windows, and gradients of windows
   std::vector<float> wide_bias_, wide_dbias_, wide_dscale_;
 };
 

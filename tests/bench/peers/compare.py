@@ -95,7 +95,7 @@ def show(line, cells):
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--client", required=True, help="fedqat-client")
-    parser.add_argument("--networks", default="abcde", help="letters of networks.py (abcde)")
+    parser.add_argument("--networks", default="abcdef", help="letters of networks.py (abcdef)")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each (7)")
     parser.add_argument("--seconds", type=float, default=0.15, help="length of a slice (0.15)")
     parser.add_argument("--batch", type=int, default=32, help="samples in a step (32)")

@@ -95,6 +95,53 @@ TEST_CASE("sgemm: the bits are the same for every way of blocking a product") {
   }
 }
 
+TEST_CASE("sgemm: rows and depth in runs are windows of an image") {
+  struct Size {
+    int runs, row_run, depth_runs, depth_run, n;
+  };
+  constexpr Size kSizes[] = {{1, 5, 3, 3, 6},   {3, 10, 5, 30, 16},  {26, 26, 3, 3, 32},
+                             {4, 28, 5, 7, 33}, {2, 230, 2, 140, 8}, {13, 1, 1, 300, 70}};
+  for (const Size& s : kSizes) {
+    for (const bool accumulate : {false, true}) {
+      const int m = s.runs * s.row_run, k = s.depth_runs * s.depth_run;
+      // Overlapping rows of a, and gaps in b.
+      const std::ptrdiff_t step = 2, line = step * s.row_run + s.depth_run + 3, wide = s.n + 5;
+      const auto a = random_floats(static_cast<std::size_t>((s.runs + s.depth_runs) * line), 1);
+      const auto b = random_floats(static_cast<std::size_t>((k + s.depth_runs) * wide), 2);
+      const auto c0 = random_floats(static_cast<std::size_t>(m * s.n), 3);
+      Buffer<float> scratch(kSgemmScratch), c(c0.size()), expected(c0.size());
+      SgemmArgs g{};
+      g.m = m;
+      g.n = s.n;
+      g.k = k;
+      g.a = a.data();
+      g.a_row = step;
+      g.a_col = 1;
+      g.b = b.data();
+      g.b_row = wide;
+      g.b_col = 1;
+      g.ldc = s.n;
+      g.accumulate = accumulate;
+      g.scratch = scratch.data();
+      g.row_run = s.row_run;
+      g.depth_run = s.depth_run;
+      g.a_row_run = g.a_depth_run = line;
+      g.b_depth_run = (s.depth_run + 1) * wide;
+      std::memcpy(expected.data(), c0.data(), c0.size() * sizeof(float));
+      g.c = expected.data();
+      sgemm_reference(g);
+      for (const SgemmKernel& kernel : sgemm_kernels()) {
+        if (!cpu_has(kernel.isa)) continue;
+        std::memcpy(c.data(), c0.data(), c0.size() * sizeof(float));
+        g.c = c.data();
+        kernel.run(g);
+        INFO(kernel.name << " m=" << m << " n=" << s.n << " k=" << k);
+        CHECK(std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("sgemm: a sum over nothing is zero, or what c held") {
   for (const bool b_transposed : {false, true}) {
     check_all_kernels(5, 7, 0, false, b_transposed, false, false);

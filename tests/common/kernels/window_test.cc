@@ -95,7 +95,7 @@ TEST_CASE("col2im: in integers, strip by strip, gives what it gives in fp32") {
       int_patches[i] = codes[i] - 100;
       patches[i] = static_cast<float>(int_patches[i]);
     }
-    col2im(g, patches.data(), g.depth(), dx.data());
+    col2im(g, patches.data(), g.depth(), 0, g.out_h(), dx.data());
     for (int y = 0; y < g.out_h(); y += 2) {
       col2im(g, int_patches.data() + std::ptrdiff_t{y} * g.out_w() * g.depth(), g.depth(), y,
              std::min(y + 2, g.out_h()), int_dx.data());
@@ -120,7 +120,7 @@ TEST_CASE("col2im: is the adjoint of im2col") {
       p[i] = static_cast<float>(rng.below(16));
       left += patches[i] * p[i];
     }
-    col2im(g, p.data(), g.depth(), dx.data());
+    col2im(g, p.data(), g.depth(), 0, g.out_h(), dx.data());
     for (std::size_t i = 0; i < x.size(); ++i) right += x[i] * dx[i];
     CHECK(left == right);  // small whole numbers: exact
   }

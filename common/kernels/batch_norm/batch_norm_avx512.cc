@@ -1,0 +1,17 @@
+#include <cstring>
+
+#include "common/kernels/batch_norm/batch_norm_tables.h"
+
+namespace fedqat::kernels {
+namespace {
+
+constexpr int kVectorBytes = 64;
+
+#include "common/kernels/batch_norm/batch_norm_body.inc"
+
+}  // namespace
+
+const BatchNormKernels kBatchNormAvx512 = {"avx512",  Isa::kAvx512Vnni, sum,     sum_squares,
+                                           normalize, backward_sums,    backward};
+
+}  // namespace fedqat::kernels
