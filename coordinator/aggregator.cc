@@ -33,7 +33,7 @@ void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
   std::array<std::int16_t, kBlock> block;
   for (std::size_t i = 0; i < tensor.size; i += kBlock) {
     const std::span codes(block.data(), std::min(kBlock, tensor.size - i));
-    unpack_codes(bytes, tensor.bits, i, codes);
+    unpack_update(tensor, bytes, i, codes);
     visit(std::span<const std::int16_t>(codes), i);
   }
 }
@@ -41,6 +41,7 @@ void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
 // Can a tensor whose greatest value was `max_abs` have come to `greatest` (greatest_values)?
 // Rounding moves a value by less than a step, clipping to the grid's end only.
 bool explains(const TensorGrid& tensor, float greatest, float max_abs, bool clipped) {
+  if (tensor.codec == UpdateCodec::kEden) return max_abs == greatest;
   if (tensor.bits == kFloatUpdateBits) {
     return std::min(max_abs, kFixedLimit) == greatest && (clipped || max_abs <= kFixedLimit);
   }
@@ -65,7 +66,7 @@ Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(code_lo
   std::size_t elements = 0;
   for (const TensorGrid& tensor : grid) {
     elements += tensor.size;
-    if (tensor.bits != kFloatUpdateBits) widest_code_ = std::max(widest_code_, max_code(tensor));
+    if (!in_fixed_point(tensor)) widest_code_ = std::max(widest_code_, max_code(tensor));
   }
   max_weight_ = max_total_samples(grid);
   partial_.resize(elements);
@@ -132,8 +133,8 @@ void Aggregator::add_narrow(ByteView payload, std::int32_t weight) {
   for_each_tensor(
       total_.grid, payload, [&](const TensorGrid& tensor, ByteView bytes, std::size_t first) {
         std::int32_t* partial = partial_.data() + first;
-        if (tensor.bits == kFloatUpdateBits) {
-          loops_.add_floats(bytes.data(), tensor.size, weight, total_.sums.data() + first);
+        if (in_fixed_point(tensor)) {
+          add_fixed(tensor, bytes, weight, total_.sums.data() + first);
         } else if (tensor.bits == 8) {
           const auto* codes = reinterpret_cast<const std::int8_t*>(bytes.data());
           loops_.add_i8(codes, tensor.size, weight, partial);
@@ -149,13 +150,21 @@ void Aggregator::add_wide(ByteView payload, std::int64_t weight) {
   for_each_tensor(
       total_.grid, payload, [&](const TensorGrid& tensor, ByteView bytes, std::size_t first) {
         std::int64_t* sums = total_.sums.data() + first;
-        if (tensor.bits == kFloatUpdateBits) {
-          return loops_.add_floats(bytes.data(), tensor.size, weight, sums);
-        }
+        if (in_fixed_point(tensor)) return add_fixed(tensor, bytes, weight, sums);
         for_each_block(tensor, bytes, [&](std::span<const std::int16_t> codes, std::size_t i) {
           for (std::size_t k = 0; k < codes.size(); ++k) sums[i + k] += weight * codes[k];
         });
       });
+}
+
+void Aggregator::add_fixed(const TensorGrid& tensor, ByteView bytes, std::int64_t weight,
+                           std::int64_t* sums) {
+  if (tensor.codec == UpdateCodec::kEden) {
+    values_.resize(tensor.size);
+    decode_rotated(tensor, bytes, values_);
+    bytes = std::as_bytes(std::span<const float>(values_));
+  }
+  loops_.add_floats(bytes.data(), tensor.size, weight, sums);
 }
 
 void Aggregator::flush() {

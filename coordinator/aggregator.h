@@ -52,6 +52,7 @@ class Aggregator {
  private:
   void add_narrow(ByteView payload, std::int32_t weight);
   void add_wide(ByteView payload, std::int64_t weight);
+  void add_fixed(const TensorGrid& tensor, ByteView bytes, std::int64_t weight, std::int64_t* sums);
   void flush();
 
   const CodeLoops& loops_;
@@ -59,6 +60,7 @@ class Aggregator {
   std::uint64_t max_weight_ = 0;       // with it no sum can overflow
   std::vector<std::int32_t> partial_;  // |partial| <= partial_weight_ * widest_code_ < 2^31
   std::int64_t partial_weight_ = 0;
+  std::vector<float> values_;  // of a tensor that has to be decoded
   Aggregate total_;
 };
 

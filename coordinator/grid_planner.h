@@ -15,15 +15,23 @@ struct Moving {
   bool batch_norm = false;  // an fp32 phase
 };
 
-// Weights travel at `uplink_bits`, biases and batch normalization at 16 (they are few), both
-// over 1.25 times the greatest change that any accepted client of the round before saw, but at most
-// 8 times the range before; fp32 while there is none. Log2 scales travel at 16 bits over
-// +-kMaxScaleMove, which is all they may move, and only while they are learnt; batch normalization
-// in fp32 phases only. At uplink_bits = 32 everything is fp32. A pure function of what was
-// committed.
+// How weights are to travel. kUniform: bits 1..8, or 32 for fp32; kEden: more than 0 to 8, also
+// fractional.
+struct UplinkRate {
+  UpdateCodec codec = UpdateCodec::kUniform;
+  double bits = 8;
+};
+
+// Weights travel at the rate given; by EDEN from the first round on, but tensors of less than
+// kLeastEdenBlock values uniformly at 8 bits. Biases and batch normalization travel at 16 bits
+// (they are few). What is uniform spans 1.25 times the greatest change that any accepted client of
+// the round before saw, but at most 8 times the range before; fp32 while there is none. Log2 scales
+// travel at 16 bits over +-kMaxScaleMove, which is all they may move, and only while they are
+// learnt; batch normalization in fp32 phases only. At 32 bits everything is fp32. A pure function
+// of what was committed.
 class GridPlanner {
  public:
-  GridPlanner(const Graph& graph, int uplink_bits);
+  GridPlanner(const Graph& graph, UplinkRate rate);
 
   UpdateGrid grid(const Moving& moving) const { return grid(ranges_, moving); }
   // Likewise, of a round that began with these ranges.
@@ -35,7 +43,7 @@ class GridPlanner {
 
  private:
   const Graph& graph_;
-  int uplink_bits_;
+  UplinkRate rate_;
   std::vector<float> ranges_;
 };
 

@@ -128,7 +128,9 @@ Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
   task.deadline_ms = static_cast<std::uint64_t>(deadline_ms);
   task.training = plan.training;
   task.max_samples = max_samples_;
-  for (const TensorGrid& g : plan.grid) task.grid.push_back({g.bits, g.step});
+  for (const TensorGrid& g : plan.grid) {
+    task.grid.push_back({g.bits, g.step, g.codec, g.share});
+  }
   if (surroundings_.sign) task.manifest = surroundings_.sign(task);
   return task;
 }

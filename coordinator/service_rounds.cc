@@ -33,6 +33,11 @@ std::uint64_t sent_elements(const UpdateGrid& grid) {
   return n;
 }
 
+UplinkRate uplink_rate(const wire::CodecConfig& codec) {
+  return {codec.uplink() == "eden" ? UpdateCodec::kEden : UpdateCodec::kUniform,
+          codec.uplink_bits()};
+}
+
 Moving moving(const PlannedRound& plan) {
   return {.scales = plan.training.scale_learning_rate > 0,
           .batch_norm = plan.phase != Phase::kQuantized && plan.phase != Phase::kFrozen};
@@ -66,8 +71,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
   c->surroundings_ = std::move(surroundings);
   c->graph_ = std::make_unique<Graph>(std::move(*graph));
   c->strategy_ = std::move(*strategy);
-  c->planner_ =
-      std::make_unique<GridPlanner>(*c->graph_, static_cast<int>(config.codec().uplink_bits()));
+  c->planner_ = std::make_unique<GridPlanner>(*c->graph_, uplink_rate(config.codec()));
   c->state_.config_hash = config_hash(config);
   c->state_.run = run_number(c->state_.config_hash);
   c->state_.attendance.clients = clients;

@@ -61,6 +61,37 @@ void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::i
   }
 }
 
+void pack_indices(std::span<const std::uint8_t> indices, int bits, Bytes& out) {
+  FEDQAT_DCHECK(bits >= 1 && bits <= 8);
+  std::size_t at = out.size();
+  out.resize(at + packed_size(indices.size(), bits));
+  std::uint32_t window = 0;
+  int filled = 0;
+  for (const std::uint8_t index : indices) {
+    window |= static_cast<std::uint32_t>(index) << filled;
+    filled += bits;
+    for (; filled >= 8; filled -= 8, window >>= 8) out[at++] = static_cast<std::byte>(window & 255);
+  }
+  if (filled > 0) out[at] = static_cast<std::byte>(window & 255);
+}
+
+void unpack_indices(ByteView packed, int bits, std::span<std::uint8_t> indices) {
+  FEDQAT_DCHECK(packed_size(indices.size(), bits) <= packed.size());
+  const std::uint32_t mask = (1U << bits) - 1;
+  std::size_t at = 0;
+  std::uint32_t window = 0;
+  int filled = 0;
+  for (std::uint8_t& index : indices) {
+    if (filled < bits) {
+      window |= std::to_integer<std::uint32_t>(packed[at++]) << filled;
+      filled += 8;
+    }
+    index = static_cast<std::uint8_t>(window & mask);
+    window >>= bits;
+    filled -= bits;
+  }
+}
+
 int greatest_code(ByteView packed, std::size_t n, int bits) {
   const CodeLoops& loops = code_loops();
   if (bits == 8) return loops.greatest_i8(reinterpret_cast<const std::int8_t*>(packed.data()), n);

@@ -30,6 +30,11 @@ void unpack_codes(ByteView packed, int bits, std::size_t first, std::span<std::i
 // is never used as max_code(bits) + 1.
 int greatest_code(ByteView packed, std::size_t n, int bits);
 
+// The same stream of indices of 1..8 bits, [0, 2^bits): nothing is refused.
+void pack_indices(std::span<const std::uint8_t> indices, int bits, Bytes& out);
+// The first indices.size() of `packed`, which holds them.
+void unpack_indices(ByteView packed, int bits, std::span<std::uint8_t> indices);
+
 // True if `packed` has the exact length of n codes and its unused bits are zero.
 bool packed_size_is_valid(ByteView packed, std::size_t n, int bits);
 

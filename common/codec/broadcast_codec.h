@@ -11,6 +11,7 @@ namespace fedqat {
 
 // bits 8:  per channel a binary32 scale = max|w| / 127, then one code a value, rint(w / scale), in
 //          [-127, 127]; the value is scale * code in binary32, the same on every machine
+// bits 4:  likewise with 7 for 127, codes in [-7, 7], packed (bit_pack.h)
 // bits 32: binary32
 // All little-endian. The coordinator keeps fp32 masters and clients send changes against what they
 // received, so the rounding error of a broadcast is not lost but comes back in the next one.

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/codec/bit_pack.h"
+#include "common/codec/eden.h"
 
 namespace fedqat {
 
@@ -21,16 +22,35 @@ std::int16_t round_stochastic(double x, float u) {
   return static_cast<std::int16_t>(static_cast<int>(low) + (u < x - low ? 1 : 0));
 }
 
+// code = 1 with probability (1 + x) / 2, else -1: E = x.
+std::int16_t round_sign(double x, float u) {
+  return static_cast<double>(u) < (1 + x) / 2 ? std::int16_t{1} : std::int16_t{-1};
+}
+
+void pack_signs(std::span<const std::int16_t> codes, Bytes& out) {
+  std::vector<std::uint8_t> indices(codes.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) indices[i] = codes[i] > 0 ? 1 : 0;
+  pack_indices(indices, 1, out);
+}
+
+EdenRate rate_of(const TensorGrid& grid) { return {grid.bits, grid.share}; }
+
 std::uint64_t encode_tensor(const TensorGrid& grid, std::span<const float> delta, Rng& rng,
                             std::vector<std::int16_t>& codes, Bytes& out) {
-  const double top = fedqat::max_code(grid.bits);
+  const double top = max_update_code(grid.bits);
   const double step = grid.step;
   std::uint64_t clipped = 0;
   codes.resize(delta.size());
   for (std::size_t i = 0; i < delta.size(); ++i) {
     const double x = static_cast<double>(delta[i]) / step;
     clipped += std::abs(x) > top ? 1 : 0;
-    codes[i] = round_stochastic(std::clamp(x, -top, top), rng.uniform());
+    const double inside = std::clamp(x, -top, top);
+    codes[i] = grid.bits == 1 ? round_sign(inside, rng.uniform())
+                              : round_stochastic(inside, rng.uniform());
+  }
+  if (grid.bits == 1) {
+    pack_signs(codes, out);
+    return clipped;
   }
   pack_codes(codes, grid.bits, out);
   return clipped;
@@ -63,24 +83,47 @@ float greatest_float(ByteView bytes) {
 
 std::int64_t to_fixed(float value) { return std::llrint(static_cast<double>(value) / kFixedStep); }
 
+bool in_fixed_point(const TensorGrid& grid) {
+  return grid.codec == UpdateCodec::kEden || grid.bits == kFloatUpdateBits;
+}
+
+int max_update_code(int bits) { return bits == 1 ? 1 : fedqat::max_code(bits); }
+
 std::int64_t max_code(const TensorGrid& grid) {
   if (grid.bits == kNotSentBits) return 0;
-  if (grid.bits == kFloatUpdateBits) return to_fixed(kFixedLimit);
-  return fedqat::max_code(grid.bits);
+  if (in_fixed_point(grid)) return to_fixed(kFixedLimit);
+  return max_update_code(grid.bits);
+}
+
+void unpack_update(const TensorGrid& grid, ByteView bytes, std::size_t first,
+                   std::span<std::int16_t> codes) {
+  if (grid.bits != 1) return unpack_codes(bytes, grid.bits, first, codes);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const auto byte = std::to_integer<unsigned>(bytes[(first + i) / 8]);
+    codes[i] = (byte >> ((first + i) % 8) & 1) != 0 ? std::int16_t{1} : std::int16_t{-1};
+  }
+}
+
+void decode_rotated(const TensorGrid& grid, ByteView bytes, std::span<float> values) {
+  decode_eden(bytes, rate_of(grid), kFixedLimit, values);
 }
 
 double unit(const TensorGrid& grid) {
-  return grid.bits == kFloatUpdateBits ? kFixedStep : static_cast<double>(grid.step);
+  return in_fixed_point(grid) ? kFixedStep : static_cast<double>(grid.step);
 }
 
 Result<void> check_grid(std::span<const TensorGrid> grid) {
   for (std::size_t t = 0; t < grid.size(); ++t) {
     const int bits = grid[t].bits;
-    const bool coded = bits >= kMinCodeBits && bits <= kMaxCodeBits;
+    if (grid[t].codec == UpdateCodec::kEden) {
+      if (bits >= 1 && bits <= kMaxEdenBits && grid[t].share > 0 && grid[t].share <= 1) continue;
+      return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) +
+                                       ": EDEN has 1 to 8 bits for a share in (0, 1]"};
+    }
+    const bool coded = bits >= 1 && bits <= kMaxCodeBits;
     if (!coded && bits != kNotSentBits && bits != kFloatUpdateBits) {
       return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) + ": " +
-                                       std::to_string(bits) +
-                                       " bits; 0, 2 to 16 or 32 can be sent"};
+                                       std::to_string(bits) + " bits; 0 to 16 or 32 can be sent"};
     }
     if (coded && !(std::isfinite(grid[t].step) && grid[t].step > 0)) {
       return Error{Errc::kInvalid,
@@ -90,7 +133,10 @@ Result<void> check_grid(std::span<const TensorGrid> grid) {
   return {};
 }
 
-std::size_t payload_size(const TensorGrid& tensor) { return packed_size(tensor.size, tensor.bits); }
+std::size_t payload_size(const TensorGrid& tensor) {
+  if (tensor.codec == UpdateCodec::kEden) return eden_size(tensor.size, rate_of(tensor));
+  return packed_size(tensor.size, tensor.bits);
+}
 
 std::size_t payload_size(std::span<const TensorGrid> grid) {
   std::size_t bytes = 0;
@@ -119,6 +165,13 @@ Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<
                    "update of tensor " + std::to_string(t) +
                        " is not finite: training diverged; lower the learning rate"};
     }
+    if (grid[t].codec == UpdateCodec::kEden) {
+      const std::size_t at = update.payload.size();
+      update.clipped += encode_eden(values, rate_of(grid[t]), kFixedLimit, rng, update.payload);
+      update.max_abs.push_back(greatest_eden_scale(ByteView(update.payload).subspan(at),
+                                                   grid[t].size, rate_of(grid[t]), kFixedLimit));
+      continue;
+    }
     update.max_abs.push_back(top);
     if (grid[t].bits == kNotSentBits) continue;
     update.clipped += grid[t].bits == kFloatUpdateBits
@@ -144,13 +197,19 @@ Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, Byt
     at += bytes.size();
     float top = 0, end = 0;
     bool ok = true;
-    if (tensor.bits == kFloatUpdateBits) {
+    if (tensor.codec == UpdateCodec::kEden) {
+      top = greatest_eden_scale(bytes, tensor.size, rate_of(tensor), kFixedLimit);
+      end = kFixedLimit;
+    } else if (tensor.bits == kFloatUpdateBits) {
       top = greatest_float(bytes);
       end = kFixedLimit;
     } else if (tensor.bits != kNotSentBits) {
       ok = packed_size_is_valid(bytes, tensor.size, tensor.bits);
-      if (ok) top = static_cast<float>(greatest_code(bytes, tensor.size, tensor.bits));
-      end = static_cast<float>(fedqat::max_code(tensor.bits));
+      end = static_cast<float>(max_update_code(tensor.bits));
+      if (ok && tensor.bits == 1) top = tensor.size > 0 ? 1 : 0;
+      if (ok && tensor.bits > 1) {
+        top = static_cast<float>(greatest_code(bytes, tensor.size, tensor.bits));
+      }
     }
     if (!ok || !(top <= end)) {
       return Error{Errc::kCorrupt,
@@ -177,12 +236,16 @@ Result<std::vector<float>> decode_update(std::span<const TensorGrid> grid, ByteV
     const std::size_t first = delta.size();
     delta.resize(first + tensor.size, 0.0F);
     if (tensor.bits == kNotSentBits || tensor.size == 0) continue;
+    if (tensor.codec == UpdateCodec::kEden) {
+      decode_rotated(tensor, bytes, std::span(delta).subspan(first));
+      continue;
+    }
     if (tensor.bits == kFloatUpdateBits) {
       std::memcpy(delta.data() + first, bytes.data(), bytes.size());
       continue;
     }
     codes.resize(tensor.size);
-    unpack_codes(bytes, tensor.bits, 0, codes);
+    unpack_update(tensor, bytes, 0, codes);
     for (std::size_t i = 0; i < tensor.size; ++i) {
       delta[first + i] = tensor.step * static_cast<float>(codes[i]);
     }

@@ -12,14 +12,21 @@
 
 namespace fedqat {
 
-// value = step * code, code in [-(2^(bits-1) - 1), 2^(bits-1) - 1].
+// How a tensor travels. Values are on the wire: frozen.
+enum class UpdateCodec : std::uint8_t { kUniform = 0, kEden = 1 };
+
+// kUniform: value = step * code, code in [-(2^(bits-1) - 1), 2^(bits-1) - 1].
+//   bits 1:     code -1 or 1, an index of 0 or 1 (bit_pack.h), by stochastic rounding
 //   bits 2..16: codes by stochastic rounding, packed (bit_pack.h)
 //   bits 32:    IEEE binary32, little-endian; |value| <= kFixedLimit
 //   bits 0:     not sent, every value is 0
+// kEden: bits 1..8 and share as EdenRate (eden.h); every update has a rotation of its own.
 struct TensorGrid {
   std::size_t size = 0;  // elements
   int bits = 0;
-  float step = 1;  // finite, > 0; unused at bits 0 and 32
+  float step = 1;  // finite, > 0; unused at bits 0 and 32 and by kEden
+  UpdateCodec codec = UpdateCodec::kUniform;
+  float share = 1;  // (0, 1]; 1 unless kEden
   bool operator==(const TensorGrid&) const = default;
 };
 using UpdateGrid = std::vector<TensorGrid>;
@@ -27,17 +34,27 @@ using UpdateGrid = std::vector<TensorGrid>;
 inline constexpr int kNotSentBits = 0;
 inline constexpr int kFloatUpdateBits = 32;
 
-// fp32 values enter the exact sum as rint(value / kFixedStep). With |value| <= kFixedLimit a sum of
-// total weight 2^25 - 1 stays below 2^63.
+// fp32 and EDEN values enter the exact sum as rint(value / kFixedStep). With |value| <= kFixedLimit
+// a sum of total weight 2^25 - 1 stays below 2^63.
 inline constexpr double kFixedStep = 0x1p-30;
 inline constexpr float kFixedLimit = 256;
 std::int64_t to_fixed(float value);
+bool in_fixed_point(const TensorGrid& grid);  // does it enter the sum so?
 
 // Greatest |code| a tensor of this grid can contribute to the sum, and what one unit is worth.
 std::int64_t max_code(const TensorGrid& grid);
 double unit(const TensorGrid& grid);
 
-// kInvalid: bits other than the above, a step that is not finite and positive.
+// Greatest |code| of `bits` bits, 1..16.
+int max_update_code(int bits);
+
+// Codes [first, first + codes.size()) of a tensor of 1..16 bits, kUniform, that is `bytes`.
+void unpack_update(const TensorGrid& grid, ByteView bytes, std::size_t first,
+                   std::span<std::int16_t> codes);
+// All values of a tensor of kEden.
+void decode_rotated(const TensorGrid& grid, ByteView bytes, std::span<float> values);
+
+// kInvalid: bits or a share other than the above, a step that is not finite and positive.
 Result<void> check_grid(std::span<const TensorGrid> grid);
 
 // Bytes of a payload: the tensors one after the other, each from a byte boundary.
@@ -46,8 +63,9 @@ std::size_t payload_size(const TensorGrid& tensor);
 
 struct EncodedUpdate {
   Bytes payload;
-  std::uint64_t clipped = 0;   // values beyond their grid, sent as its end
-  std::vector<float> max_abs;  // [tensors] before clipping: next round's grid follows from it
+  std::uint64_t clipped = 0;  // values beyond their grid, sent as its end
+  // [tensors] before clipping: next round's grid follows from it; of kEden the greatest scale
+  std::vector<float> max_abs;
 };
 
 // delta has the elements of all tensors in order. Unbiased inside the grid: the expected value of
@@ -55,7 +73,8 @@ struct EncodedUpdate {
 Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<const float> delta,
                                     Rng rng);
 
-// Any bytes: the greatest |code| of every tensor, at bits 32 the greatest |value|; or kCorrupt
+// Any bytes: the greatest |code| of every tensor, at bits 32 the greatest |value|, of
+// kEden the greatest scale; or kCorrupt
 // (length, a code or a float out of range, set padding bits). Reads them once.
 Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, ByteView payload);
 

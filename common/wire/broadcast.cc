@@ -88,7 +88,9 @@ Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_b
 Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
   wire::BroadcastProto p;
   if (auto ok = parse(bytes, p); !ok) return ok.error();
-  if (p.bits() != 8 && p.bits() != kFloatBits) return bad_field("broadcast.bits", "is not 8 or 32");
+  if (p.bits() != 4 && p.bits() != 8 && p.bits() != kFloatBits) {
+    return bad_field("broadcast.bits", "is not 4, 8 or 32");
+  }
   if (p.quantized() && graph.quant.is_float()) {
     return bad_field("broadcast.quantized", "is set for an fp32 network");
   }

@@ -10,7 +10,7 @@ namespace fedqat {
 // Log2 scales stay in here, on the coordinator and in whatever comes from outside.
 inline constexpr float kMaxLog2Scale = 40;
 
-// weight_bits: 8 or 32. Biases and scales travel as fp32.
+// weight_bits: 4, 8 or 32. Biases and scales travel as fp32.
 Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits);
 
 // Any bytes: a state that fits `graph`, or kCorrupt, kInvalid with the field.

@@ -1,5 +1,6 @@
 #include "common/wire/config_checks.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@ using wire::Config;
 using wire::LayerConfig;
 
 bool is_width(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == 32; }
+
+bool uplink_fits(const Config& c) {
+  const double bits = c.codec().uplink_bits();
+  if (c.codec().uplink() == "eden") return bits >= 0.1 && bits <= 8;
+  return bits == 32 || (bits >= 1 && bits <= 8 && bits == std::floor(bits));
+}
 
 struct Check {
   std::vector<const char*> keys;  // shown with their values
@@ -48,15 +55,16 @@ const std::vector<Check>& checks() {
        "loss",
        "use 16 or 256 with quant.weight_bits = 32, quant.activation_bits = 32, codec.downlink_bits "
        "= 32"},
-      {{"codec.uplink_bits"},
-       [](const Config& c) { return is_width(c.codec().uplink_bits()); },
-       "an update has 2 to 8 bits a weight, or 32 for fp32",
-       "use 8"},
+      {{"codec.uplink_bits", "codec.uplink"},
+       uplink_fits,
+       "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with eden 0.1 to 8",
+       "use 8, or codec.uplink = \"eden\""},
       {{"codec.downlink_bits"},
        [](const Config& c) {
-         return c.codec().downlink_bits() == 8 || c.codec().downlink_bits() == 32;
+         const std::uint32_t bits = c.codec().downlink_bits();
+         return bits == 4 || bits == 8 || bits == 32;
        },
-       "the broadcast model has 8 bits a weight, or 32 for fp32",
+       "the broadcast model has 4 or 8 bits a weight, or 32 for fp32",
        "use 8"},
       {{"quant.warmup_rounds", "quant.freeze_rounds", "run.rounds"},
        phases_fit,

@@ -14,6 +14,7 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/base/slice.h"
+#include "common/codec/update_codec.h"
 #include "common/crypto/sha256.h"
 #include "common/nn/backward.h"
 #include "common/quant/histogram.h"
@@ -111,6 +112,8 @@ void check_name(Request& request);
 struct GridSpec {
   int bits = 0;  // as TensorGrid
   float step = 1;
+  UpdateCodec codec = UpdateCodec::kUniform;
+  float share = 1;
   bool operator==(const GridSpec&) const = default;
 };
 

@@ -40,6 +40,8 @@ void put(const Task& m, wire::Reply& out) {
     auto& q = *p.add_grid();
     q.set_bits(static_cast<std::uint32_t>(g.bits));
     q.set_step(g.step);
+    q.set_codec(static_cast<std::uint32_t>(g.codec));
+    if (g.share != 1) q.set_share(g.share);
   }
   p.set_max_samples(m.max_samples);
   p.set_manifest(text_of(m.manifest));
@@ -140,8 +142,12 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
             bytes_of(p.manifest())};
   for (const auto& g : p.grid()) {
     if (g.bits() > kFloatUpdateBits) return bad_field("task.grid.bits", "is out of range");
-    const GridSpec spec{static_cast<int>(g.bits()), g.step()};
-    const TensorGrid one{0, spec.bits, spec.step};
+    if (g.codec() > static_cast<std::uint32_t>(UpdateCodec::kEden)) {
+      return bad_field("task.grid.codec", "is unknown; update the client");
+    }
+    const GridSpec spec{static_cast<int>(g.bits()), g.step(), static_cast<UpdateCodec>(g.codec()),
+                        g.has_share() ? g.share() : 1.0F};
+    const TensorGrid one{0, spec.bits, spec.step, spec.codec, spec.share};
     if (auto ok = check_grid({&one, 1}); !ok) return at("task", ok.error());
     task.grid.push_back(spec);
   }

@@ -18,7 +18,13 @@ struct Sample {
 
 // Every kind of tensor; sizes beyond a block and not a multiple of any vector.
 UpdateGrid some_grid() {
-  return {{5003, 8, 0.01F}, {37, 16, 1e-4F}, {129, 5, 0.1F}, {17, 32, 1}, {9, 0, 1}};
+  return {{5003, 8, 0.01F},
+          {37, 16, 1e-4F},
+          {129, 5, 0.1F},
+          {17, 32, 1},
+          {9, 0, 1},
+          {33, 1, 0.1F},
+          {5000, 2, 1, UpdateCodec::kEden, 0.5F}};
 }
 
 std::vector<Sample> some_updates(const UpdateGrid& grid, std::size_t n, std::uint32_t max_samples) {
@@ -59,7 +65,7 @@ std::vector<std::int64_t> reference_sums(const UpdateGrid& grid,
     for (const TensorGrid& t : grid) {
       for (const std::size_t end = i + t.size; i < end; ++i) {
         const double code = static_cast<double>((*values)[i]) / unit(t);
-        sums[i] += std::int64_t{u.stats.samples} * std::llround(code);
+        sums[i] += std::int64_t{u.stats.samples} * std::llrint(code);
       }
     }
   }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/codec/bit_pack.h"
+#include "common/codec/eden.h"
 #include "coordinator/strategy.h"
 #include "tests/support/random_data.h"
 
@@ -22,7 +23,7 @@ std::vector<float> with_max_abs(const Graph& graph, float v) {
 
 TEST_CASE("grid_planner: fp32 first, then the range that clients saw") {
   const Graph graph = some_graph();
-  GridPlanner planner(graph, 4);
+  GridPlanner planner(graph, {.bits = 4});
   const auto first = planner.grid({});
   planner.learn(with_max_abs(graph, 0.8F));
   const auto second = planner.grid(kAll);
@@ -40,7 +41,7 @@ TEST_CASE("grid_planner: fp32 first, then the range that clients saw") {
 
 TEST_CASE("grid_planner: a tensor that stood still keeps a positive step") {
   const Graph graph = some_graph();
-  GridPlanner planner(graph, 8);
+  GridPlanner planner(graph, {.bits = 8});
   planner.learn(with_max_abs(graph, 0));
   REQUIRE(check_grid(planner.grid(kAll)));
   planner.learn(with_max_abs(graph, 1e30F));
@@ -51,7 +52,7 @@ TEST_CASE("grid_planner: a tensor that stood still keeps a positive step") {
 
 TEST_CASE("grid_planner: after the first round a range grows by a factor of 8 at most") {
   const Graph graph = some_graph();
-  GridPlanner planner(graph, 8);
+  GridPlanner planner(graph, {.bits = 8});
   planner.learn(with_max_abs(graph, 0.8F));
   planner.learn(with_max_abs(graph, 200));
   REQUIRE(planner.state()[0] == 8.0F);
@@ -59,16 +60,38 @@ TEST_CASE("grid_planner: after the first round a range grows by a factor of 8 at
   REQUIRE(planner.state()[0] == Approx(0.1F));
 }
 
+TEST_CASE("grid_planner: EDEN is for great weight tensors, from the first round on") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, {UpdateCodec::kEden, 1.25});
+  const auto first = planner.grid({});
+  planner.learn(with_max_abs(graph, 0.8F));
+  const auto second = planner.grid({});
+  int rotated = 0;
+  for (std::size_t t = 0; t < graph.params.size(); ++t) {
+    const ParamTensor& p = graph.params[t];
+    if (p.kind == ParamKind::kWeight && p.size >= kLeastEdenBlock) {
+      REQUIRE(first[t] == TensorGrid{p.size, 2, 1, UpdateCodec::kEden, 0.25F});
+      REQUIRE(second[t] == first[t]);
+      ++rotated;
+    } else if (!is_scale(p)) {
+      REQUIRE(first[t].bits == kFloatUpdateBits);
+      REQUIRE(second[t].bits == (p.kind == ParamKind::kWeight ? 8 : 16));
+    }
+  }
+  REQUIRE(rotated > 0);
+  REQUIRE(check_grid(second));
+}
+
 TEST_CASE("grid_planner: 32 bits send everything as fp32") {
   const Graph graph = some_graph();
-  GridPlanner planner(graph, 32);
+  GridPlanner planner(graph, {.bits = 32});
   planner.learn(with_max_abs(graph, 1));
   for (const TensorGrid& g : planner.grid(kAll)) REQUIRE(g.bits == kFloatUpdateBits);
 }
 
 TEST_CASE("grid_planner: batch normalization is sent at 16 bits, in fp32 phases only") {
   const Graph graph = *build_graph(batch_norm_model({8, 8, 1}, 3), {8, 8, 8});
-  GridPlanner planner(graph, 4);
+  GridPlanner planner(graph, {.bits = 4});
   planner.learn(with_max_abs(graph, 0.8F));
   const auto floats = planner.grid({.scales = false, .batch_norm = true});
   const auto integers = planner.grid({.scales = true, .batch_norm = false});

@@ -11,7 +11,8 @@ namespace {
 UpdateGrid grid_of(const Graph& graph, const Task& task) {
   UpdateGrid grid;
   for (std::size_t t = 0; t < task.grid.size(); ++t) {
-    grid.push_back({graph.params[t].size, task.grid[t].bits, task.grid[t].step});
+    const GridSpec& g = task.grid[t];
+    grid.push_back({graph.params[t].size, g.bits, g.step, g.codec, g.share});
   }
   return grid;
 }

@@ -13,7 +13,16 @@ namespace fedqat {
 
 // Every kind of tensor; sizes beyond a vector and not a multiple of any.
 inline UpdateGrid fuzz_grid() {
-  return {{67, 8, 0.01F}, {37, 16, 1e-4F}, {129, 5, 0.1F}, {17, 32, 1}, {9, 0, 1}, {0, 4, 1}};
+  return {{67, 8, 0.01F},
+          {37, 16, 1e-4F},
+          {129, 5, 0.1F},
+          {17, 32, 1},
+          {9, 0, 1},
+          {0, 4, 1},
+          {13, 1, 0.1F},
+          {300, 2, 1, UpdateCodec::kEden, 0.3F},
+          {257, 1, 1, UpdateCodec::kEden, 0.5F},
+          {0, 3, 1, UpdateCodec::kEden}};
 }
 
 inline Graph fuzz_graph() {

@@ -68,7 +68,7 @@ void make_replies() {
   task.model_size = 1000;
   task.phase = Phase::kQuantized;
   task.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 100};
-  task.grid = {{8, 0.01F}, {16, 1e-5F}, {0, 1}, {32, 1}};
+  task.grid = {{8, 0.01F}, {16, 1e-5F}, {0, 1}, {32, 1}, {2, 1, UpdateCodec::kEden, 0.5F}};
   const ReplyBody all[] = {task,
                            RetryLater{},
                            some_network(),
@@ -113,6 +113,7 @@ void make_models() {
   const Dataset data = blob_dataset({8, 8, 1}, 3, 40, 2);
   const ModelState state = calibrated(graph, init_model(graph, 1), data);
   put("broadcast", "bits8", encode_broadcast(graph, state, 8));
+  put("broadcast", "bits4", encode_broadcast(graph, state, 4));
   put("broadcast", "bits32", encode_broadcast(graph, state, 32));
   put("broadcast", "float", encode_broadcast(graph, init_model(graph, 1), 32));
   put("model_file", "integers", encode_model(pack_model(graph, state, data.grid)));

@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const float v : *delta) FEDQAT_CHECK(std::isfinite(v));
   UpdateStats stats{600, 600, 0, 1, {}, {}};
   for (std::size_t t = 0; t < grid.size(); ++t) {
-    stats.max_abs.push_back(grid[t].bits == kFloatUpdateBits ? (*greatest)[t]
-                                                             : grid[t].step * (*greatest)[t]);
+    stats.max_abs.push_back(in_fixed_point(grid[t]) ? (*greatest)[t]
+                                                    : grid[t].step * (*greatest)[t]);
   }
   Aggregator aggregator(grid, 0);
   FEDQAT_CHECK(aggregator.check(payload, stats));

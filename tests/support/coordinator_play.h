@@ -60,7 +60,8 @@ inline UploadUpdate update_for(const Coordinator& c, const Task& task, float v,
                                std::uint32_t samples = 10) {
   UpdateGrid grid;
   for (std::size_t t = 0; t < task.grid.size(); ++t) {
-    grid.push_back({c.graph().params[t].size, task.grid[t].bits, task.grid[t].step});
+    const GridSpec& g = task.grid[t];
+    grid.push_back({c.graph().params[t].size, g.bits, g.step, g.codec, g.share});
   }
   const std::vector<float> delta(c.graph().param_count, v);
   auto encoded = encode_update(grid, delta, Rng({.seed = 1, .client = task.client}));

@@ -10,7 +10,8 @@ namespace fedqat {
 std::vector<Bytes> update_frames(const Task& task, const Graph& graph) {
   UpdateGrid grid;
   for (std::size_t t = 0; t < task.grid.size(); ++t) {
-    grid.push_back({graph.params[t].size, task.grid[t].bits, task.grid[t].step});
+    const GridSpec& g = task.grid[t];
+    grid.push_back({graph.params[t].size, g.bits, g.step, g.codec, g.share});
   }
   const std::vector<float> zeros(graph.param_count, 0.0F);
   const auto encoded = encode_update(grid, zeros, Rng({.seed = 1}));

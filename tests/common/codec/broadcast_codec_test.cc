@@ -63,5 +63,5 @@ TEST_CASE("broadcast_codec: any bytes decode to finite values or are refused") {
   }
   Bytes bad = good;
   bad[12] = std::byte{0x80};
-  REQUIRE(decode_broadcast(kTensors, bad).error().what == "model tensor 0: code -128");
+  REQUIRE(decode_broadcast(kTensors, bad).error().what == "model tensor 0: code out of range");
 }

@@ -154,8 +154,30 @@ TEST_CASE("update_codec: any bytes decode or are refused") {
 
 TEST_CASE("update_codec: grids from a peer are checked") {
   REQUIRE(check_grid(one(1, 2, 1)));
-  REQUIRE_FALSE(check_grid(one(1, 1, 1)));
+  REQUIRE(check_grid(one(1, 1, 1)));
   REQUIRE_FALSE(check_grid(one(1, 17, 1)));
   REQUIRE_FALSE(check_grid(one(1, 8, 0)));
   REQUIRE_FALSE(check_grid(one(1, 8, std::numeric_limits<float>::infinity())));
+}
+
+TEST_CASE("update_codec: one bit is the sign, unbiased, with the variance of its range") {
+  // E (step sign - x)^2 = step^2 - x^2.
+  constexpr std::size_t kSize = 65536;
+  const auto x = gaussian(kSize, 1);
+  const float step = 5;
+  const auto grid = one(kSize, 1, step);
+  REQUIRE(check_grid(grid));
+  const auto update = encode_update(grid, x, round_rng(4));
+  REQUIRE(update->payload.size() == kSize / 8);
+  const auto back = decode_update(grid, update->payload);
+  double error = 0, along = 0, power = 0;
+  for (std::size_t i = 0; i < kSize; ++i) {
+    const auto v = static_cast<double>(x[i]), b = static_cast<double>((*back)[i]);
+    error += (b - v) * (b - v);
+    along += b * v;
+    power += v * v;
+  }
+  const double s = static_cast<double>(step);
+  CHECK(error / power == Approx(s * s * kSize / power - 1).epsilon(0.02));
+  CHECK(along / power == Approx(1).margin(5 * s / std::sqrt(power)));
 }

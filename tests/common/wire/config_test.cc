@@ -165,7 +165,7 @@ TEST_CASE("config: keys that contradict each other are refused at the one that w
        "c.toml:2:19: quant.weight_bits = 8, quant.activation_bits = 32: fp32 is for weights and "
        "activations together; set both to 32"},
       {"[codec]\nuplink_bits = 16", "c.toml:2:15: codec.uplink_bits = 16"},
-      {"[codec]\ndownlink_bits = 4", "c.toml:2:17: codec.downlink_bits = 4"},
+      {"[codec]\ndownlink_bits = 5", "c.toml:2:17: codec.downlink_bits = 5"},
       {"[run]\nrounds = 3",
        "c.toml:2:10: quant.warmup_rounds = 3, quant.freeze_rounds = 0, run.rounds = 3: warm-up"},
       {"[quant]\nfreeze_rounds = 4294967295", "c.toml:2:17: quant.warmup_rounds = 3"},
