@@ -107,6 +107,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   std::optional<WeightTies> ties;
   if (t.codebook > 0) ties.emplace(graph_, model.params, static_cast<int>(t.codebook));
   const bool resumed = place.seen > 0;
+  SgdSink optimizer(sgd_, t, network_->params());
   Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
   std::vector<std::uint32_t> order(samples.begin(), samples.end());
   const std::size_t batches = (order.size() + t.batch - 1) / t.batch;  // of an epoch
@@ -124,11 +125,16 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
         std::span(order).subspan(first), t.batch, [&](std::span<const std::uint32_t> part) {
           if (!std::isfinite(result.loss)) return;  // diverged
           gather(data, part);
-          const BatchStats stats =
-              network_->train_batch(codes_.data(), labels_.data(), static_cast<int>(part.size()),
-                                    {task.seed, task.round, task.client, batch++});
-          if (ties) ties->tie(network_->grads());
-          sgd_.step(t, network_->grads(), network_->params());
+          const auto n = static_cast<int>(part.size());
+          const BatchKey key{task.seed, task.round, task.client, batch++};
+          BatchStats stats;
+          if (ties) {  // need all gradients at once
+            stats = network_->train_batch(codes_.data(), labels_.data(), n, key);
+            ties->tie(network_->grads());
+            sgd_.step(t, network_->grads(), network_->params());
+          } else {
+            stats = network_->train_batch(codes_.data(), labels_.data(), n, key, optimizer);
+          }
           result.loss += stats.loss;
           result.seen += part.size();
           done += part.size();
@@ -142,7 +148,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
                  "training diverged: the loss is not finite; lower "
                  "client.learning_rate"};
   }
-  result.delta = sgd_.delta(network_->params());
+  result.delta = sgd_.delta(std::move(*network_).release_params());
   return result;
 }
 
@@ -156,7 +162,8 @@ TrainCheckpoint LocalTrainer::checkpoint_of(const Digest& task, std::uint32_t ep
           result.seen,
           result.loss,
           {params.begin(), params.end()},
-          {velocity.begin(), velocity.end()},
+          velocity.empty() ? std::vector<float>(params.size())
+                           : std::vector<float>(velocity.begin(), velocity.end()),
           result.histograms};
 }
 

@@ -22,6 +22,19 @@ void momentum_step(const Rates& h, std::size_t n, const float* __restrict g,
   }
 }
 
+// The same with momentum 0.
+void plain_step(const Rates& h, std::size_t n, const float* __restrict g, const float* __restrict a,
+                float* __restrict w) {
+  if (h.decay == 0 && h.prox == 0) {
+    for (std::size_t i = 0; i < n; ++i) w[i] -= h.rate * g[i];
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const float pull = h.decay * w[i] + h.prox * (w[i] - a[i]);
+    w[i] -= h.rate * (g[i] + pull);
+  }
+}
+
 void scale_step(float rate, std::size_t n, const float* __restrict g, float* __restrict theta) {
   for (std::size_t i = 0; i < n; ++i) {
     const float moved = theta[i] - std::clamp(rate * g[i], -kMaxScaleStep, kMaxScaleStep);
@@ -31,52 +44,62 @@ void scale_step(float rate, std::size_t n, const float* __restrict g, float* __r
 
 }  // namespace
 
-Sgd::Sgd(const Graph& graph) : graph_(graph), velocity_(graph.param_count) {}
+Sgd::Sgd(const Graph& graph) : graph_(graph) {}
 
 void Sgd::start(std::span<const float> anchor) {
   FEDQAT_CHECK(anchor.size() == graph_.param_count);
-  anchor_.assign(anchor.begin(), anchor.end());
+  anchor_ = anchor;
   std::fill(velocity_.begin(), velocity_.end(), 0.0F);
 }
 
 void Sgd::set_velocity(std::span<const float> velocity) {
-  FEDQAT_CHECK(velocity.size() == velocity_.size());
-  std::copy(velocity.begin(), velocity.end(), velocity_.begin());
+  FEDQAT_CHECK(velocity.size() == graph_.param_count);
+  velocity_.assign(velocity.begin(), velocity.end());
 }
 
 void Sgd::step(const LocalTraining& t, std::span<const float> grads, std::span<float> params) {
-  FEDQAT_DCHECK(grads.size() == params.size() && params.size() == anchor_.size());
-  for (const ParamTensor& p : graph_.params) {
-    const float* g = grads.data() + p.offset;
-    float* w = params.data() + p.offset;
-    switch (p.kind) {
-      case ParamKind::kWeight:
-      case ParamKind::kBias:
-      case ParamKind::kGamma:
-      case ParamKind::kBeta: {
-        const float decay = p.kind == ParamKind::kWeight ? t.weight_decay : 0;
-        momentum_step({t.learning_rate, t.momentum, decay, t.prox_mu}, p.size, g,
-                      anchor_.data() + p.offset, velocity_.data() + p.offset, w);
-        break;
-      }
-      case ParamKind::kWeightScale:
-      case ParamKind::kActivationScale:
-        if (t.scale_learning_rate > 0) {
-          scale_step(t.learning_rate * t.scale_learning_rate, p.size, g, w);
-        }
-        break;
-      case ParamKind::kRunningMean:
-      case ParamKind::kRunningVariance:
-        for (std::size_t i = 0; i < p.size; ++i) w[i] -= kStatisticsMomentum * g[i];
-        break;
-    }
+  FEDQAT_DCHECK(grads.size() == params.size());
+  for (int i = 0; i < static_cast<int>(graph_.params.size()); ++i) {
+    const ParamTensor& p = graph_.params[static_cast<std::size_t>(i)];
+    step(t, i, 0, grads.subspan(p.offset, p.size), params);
   }
 }
 
-std::vector<float> Sgd::delta(std::span<const float> params) const {
-  std::vector<float> d(params.size());
-  for (std::size_t i = 0; i < d.size(); ++i) d[i] = params[i] - anchor_[i];
-  return d;
+void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<const float> grads,
+               std::span<float> params) {
+  FEDQAT_DCHECK(params.size() == anchor_.size());
+  const ParamTensor& p = graph_.params[static_cast<std::size_t>(param)];
+  const std::size_t at = p.offset + first;
+  const float* g = grads.data();
+  float* w = params.data() + at;
+  switch (p.kind) {
+    case ParamKind::kWeight:
+    case ParamKind::kBias:
+    case ParamKind::kGamma:
+    case ParamKind::kBeta: {
+      const Rates rates{t.learning_rate, t.momentum,
+                        p.kind == ParamKind::kWeight ? t.weight_decay : 0, t.prox_mu};
+      if (t.momentum == 0) return plain_step(rates, grads.size(), g, anchor_.data() + at, w);
+      if (velocity_.empty()) velocity_.resize(graph_.param_count);
+      momentum_step(rates, grads.size(), g, anchor_.data() + at, velocity_.data() + at, w);
+      break;
+    }
+    case ParamKind::kWeightScale:
+    case ParamKind::kActivationScale:
+      if (t.scale_learning_rate > 0) {
+        scale_step(t.learning_rate * t.scale_learning_rate, grads.size(), g, w);
+      }
+      break;
+    case ParamKind::kRunningMean:
+    case ParamKind::kRunningVariance:
+      for (std::size_t i = 0; i < grads.size(); ++i) w[i] -= kStatisticsMomentum * g[i];
+      break;
+  }
+}
+
+std::vector<float> Sgd::delta(std::vector<float> params) const {
+  for (std::size_t i = 0; i < params.size(); ++i) params[i] -= anchor_[i];
+  return params;
 }
 
 }  // namespace fedqat

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "common/nn/backward.h"
 #include "common/nn/graph.h"
 #include "common/wire/messages.h"
 
@@ -15,24 +16,43 @@ namespace fedqat {
 //   scales:  theta -= clamp(r scale_learning_rate g, +-kMaxScaleStep), then clamped to
 //            +-kMaxLog2Scale; theta = log2 scale
 //   running statistics: s -= kStatisticsMomentum g, where g = s - the batch's
-// binary32, in this order, so that every machine takes the same step. Not thread-safe.
+// binary32, in this order, so that every machine takes the same step. Without momentum v takes no
+// memory. Not thread-safe.
 inline constexpr float kMaxScaleStep = 0.05F;
 
 class Sgd {
  public:
   explicit Sgd(const Graph& graph);  // must outlive this
 
-  void start(std::span<const float> anchor);  // v = 0; copies a
+  void start(std::span<const float> anchor);  // v = 0; a must stay there until the last step
   void set_velocity(std::span<const float> velocity);
-  std::span<const float> velocity() const { return velocity_; }
+  std::span<const float> velocity() const { return velocity_; }  // empty: 0
   void step(const LocalTraining& training, std::span<const float> grads, std::span<float> params);
+  // Of elements first .. first + grads.size() - 1 of graph.params[param]. params: all of them.
+  void step(const LocalTraining& training, int param, std::size_t first,
+            std::span<const float> grads, std::span<float> params);
   // params - a
-  std::vector<float> delta(std::span<const float> params) const;
+  std::vector<float> delta(std::vector<float> params) const;
 
  private:
   const Graph& graph_;
-  std::vector<float> anchor_;
+  std::span<const float> anchor_;
   std::vector<float> velocity_;
+};
+
+// Steps with each gradient as soon as it is there. All that it is given must outlive it.
+class SgdSink final : public GradientSink {
+ public:
+  SgdSink(Sgd& sgd, const LocalTraining& training, std::span<float> params)
+      : sgd_(sgd), training_(training), params_(params) {}
+  void take(int param, std::size_t first, std::span<const float> gradient) override {
+    sgd_.step(training_, param, first, gradient, params_);
+  }
+
+ private:
+  Sgd& sgd_;
+  const LocalTraining& training_;
+  std::span<float> params_;
 };
 
 }  // namespace fedqat

@@ -135,7 +135,8 @@ std::size_t eden_block(std::size_t left) {
 
 std::size_t eden_size(std::size_t n, const EdenRate& rate) {
   if (n == 0) return 0;
-  std::size_t bytes = sizeof(std::uint32_t) + n / kMostEdenBlock * block_bytes(kMostEdenBlock, rate);
+  std::size_t bytes =
+      sizeof(std::uint32_t) + n / kMostEdenBlock * block_bytes(kMostEdenBlock, rate);
   for_each_block(n % kMostEdenBlock, [&](std::size_t, std::size_t, std::size_t block) {
     bytes += block_bytes(block, rate);
   });

@@ -52,8 +52,8 @@ Result<NpyArray> read_npy(Fs& fs, const std::filesystem::path& path, std::string
   if (!text.starts_with(kMagic) || text.size() < kHead) {
     return file->corrupt(0, "expected a NumPy array, version 1.0");
   }
-  const std::size_t length = static_cast<unsigned char>(text[8]) |
-                             std::size_t{static_cast<unsigned char>(text[9])} << 8;
+  const std::size_t length =
+      static_cast<unsigned char>(text[8]) | std::size_t{static_cast<unsigned char>(text[9])} << 8;
   if (text.size() - kHead < length) return file->corrupt(text.size(), "the header is cut");
   const std::string_view header = text.substr(kHead, length);
   const std::string type = "'" + std::string(descr) + "'";

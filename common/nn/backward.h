@@ -1,7 +1,9 @@
 // How gradients of quantized layers are computed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace fedqat {
 
@@ -18,6 +20,15 @@ struct BatchKey {
   std::uint32_t round = 0;
   std::uint32_t client = 0;
   std::uint32_t batch = 0;  // of the client in the round, from 0
+};
+
+// Takes gradients of a batch's mean loss as soon as they are known, each once.
+class GradientSink {
+ public:
+  virtual ~GradientSink() = default;
+  // Of elements first .. first + gradient.size() - 1 of Graph::params[param]. The parameters may be
+  // changed at once: the pass reads them no more.
+  virtual void take(int param, std::size_t first, std::span<const float> gradient) = 0;
 };
 
 }  // namespace fedqat

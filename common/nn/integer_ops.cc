@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "common/kernels/pool/pool.h"
 
@@ -68,16 +69,26 @@ void Patches::quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* p
   kernels::im2col_quads(inside_, pad(x, outside), outside, patches, ld);
 }
 
-LinearInt::LinearInt(const Step& step) : step_(step), qgemm_(kernels::qgemm_kernel()) {
+LinearInt::LinearInt(const Step& step) : LinearInt(step, nullptr, {}) {}
+
+LinearInt::LinearInt(const Step& step, MemoryPlan& plan, Lifetime life)
+    : LinearInt(step, &plan, life) {}
+
+LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
+    : step_(step), qgemm_(kernels::qgemm_kernel()) {
+  const auto take = [&](auto& buffer, std::size_t size) {
+    if (plan != nullptr) return plan->add(buffer, size, {life});
+    buffer = std::remove_reference_t<decltype(buffer)>(size);
+  };
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
-  packed_ = Buffer<std::byte>(qgemm_.packed_bytes(step.out.c, fan_in_));
+  take(packed_, qgemm_.packed_bytes(step.out.c, fan_in_));
   if (conv && !pointwise(window_of(step))) {
     unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
-    patches_ = Buffer<std::uint8_t>(static_cast<std::size_t>(samples_per_block(step)) *
-                                    static_cast<std::size_t>(step.out.h * step.out.w) *
-                                    static_cast<std::size_t>(patch_ld_));
+    take(patches_, static_cast<std::size_t>(samples_per_block(step)) *
+                       static_cast<std::size_t>(step.out.h * step.out.w) *
+                       static_cast<std::size_t>(patch_ld_));
   }
   bias_.resize(static_cast<std::size_t>(step.out.c));
   mult_.resize(static_cast<std::size_t>(step.out.c));

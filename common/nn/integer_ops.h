@@ -12,6 +12,7 @@
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/nn/graph.h"
 #include "common/tensor/buffer.h"
+#include "common/tensor/memory_plan.h"
 
 namespace fedqat {
 
@@ -58,7 +59,9 @@ class Patches {
 // Dense and Conv2D: acc = bias + (x - z_x) * w; y = clamp(rint(acc * mult) + z_y).
 class LinearInt {
  public:
-  explicit LinearInt(const Step& step);
+  explicit LinearInt(const Step& step);  // with memory of its own
+  // Memory of the plan, from set() to the last forward() within `life`.
+  LinearInt(const Step& step, MemoryPlan& plan, Lifetime life);
 
   // w [channels, fan_in], scales and bias [channels]. Packs the weights; copies what it needs.
   void set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias, const ValueGrid& x,
@@ -73,6 +76,8 @@ class LinearInt {
   const std::vector<float>& wide_mult() const { return wide_mult_; }
 
  private:
+  LinearInt(const Step& step, MemoryPlan* plan, Lifetime life);
+
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
   int fan_in_ = 0;

@@ -18,16 +18,44 @@ kernels::RandomKey random_key(const BatchKey& k) {
       {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
 }
 
+// Gradients of params begin .. end - 1 lie behind one another.
+struct StepParams {
+  int begin = 0, end = 0;
+  std::size_t offset = 0, size = 0;
+};
+
+// A step's own, without its weights where the layer streams them.
+StepParams params_of(const Graph& graph, int step, bool streams_weights) {
+  StepParams out;
+  for (int i = 0; i < static_cast<int>(graph.params.size()); ++i) {
+    const ParamTensor& p = graph.params[static_cast<std::size_t>(i)];
+    if (p.step != step || (streams_weights && p.kind == ParamKind::kWeight)) continue;
+    if (out.size == 0) {
+      out.begin = i;
+      out.offset = p.offset;
+    }
+    FEDQAT_CHECK(p.offset == out.offset + out.size);
+    out.end = i + 1;
+    out.size += p.size;
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Network::Impl {
-  Impl(const Graph& g, const InputGrid& in, int batch) : graph(g), input(in), max_batch(batch) {}
+  Impl(const Graph& g, const InputGrid& in, int batch, Backward how)
+      : graph(g), input(in), max_batch(batch), backward(how), params(g.param_count) {}
 
   const Graph& graph;
   const InputGrid input;
   const int max_batch;
+  const Backward backward;
   std::vector<Value> values;
   std::vector<std::unique_ptr<Layer>> layers;  // parallel to graph.steps
+  std::vector<Buffer<float>> step_grads;       // "; of what its layer does not stream
+  std::vector<StepParams> step_params;         // "
+  Buffer<std::byte> memory;                    // of all of these
   std::vector<float> params, grads;
   std::vector<std::int32_t> zero_points;
   Buffer<float> scratch{kernels::kSgemmScratch};
@@ -36,31 +64,40 @@ struct Network::Impl {
   bool training = false;
   kernels::RandomKey random{};
 
+  // Ticks: forward passes of steps 0 .. s-1, the loss, backward passes of steps s-1 .. 0.
+  int steps() const { return static_cast<int>(graph.steps.size()); }
+  Lifetime forward_of(int step) const { return {step, step}; }
+  Lifetime backward_of(int step) const { return {2 * steps() - step, 2 * steps() - step}; }
+
+  void take_memory(bool for_integers);
+  void add_value(MemoryPlan& plan, int value);
+  BatchStats train(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                   GradientSink* sink);
+  void backward_step(Pass pass, std::size_t step);
+
   Pass pass(int n) {
-    return {values, params, grads, n, integers, scratch.data(), training, random};
+    return {values, params, grads, 0, nullptr, n, integers, scratch.data(), training, random};
   }
 
   // Scales follow params, which the optimizer moves between batches.
   void refresh() {
-    if (integers) {
-      for (const Step& s : graph.steps) {
-        Value& y = values[static_cast<std::size_t>(s.output)];
-        if (s.activation_scale == kNone) {
-          y.grid = values[static_cast<std::size_t>(s.inputs[0])].grid;
-          continue;
-        }
-        const auto& p = graph.params[static_cast<std::size_t>(s.activation_scale)];
-        const auto step_index = static_cast<std::size_t>(s.output) - 1;
-        y.grid = output_grid(s, static_cast<float>(exact_exp2(params[p.offset])),
-                             zero_points[step_index]);
+    if (!integers) return;
+    for (const Step& s : graph.steps) {
+      Value& y = values[static_cast<std::size_t>(s.output)];
+      if (s.activation_scale == kNone) {
+        y.grid = values[static_cast<std::size_t>(s.inputs[0])].grid;
+        continue;
       }
+      const auto& p = graph.params[static_cast<std::size_t>(s.activation_scale)];
+      const auto step_index = static_cast<std::size_t>(s.output) - 1;
+      y.grid =
+          output_grid(s, static_cast<float>(exact_exp2(params[p.offset])), zero_points[step_index]);
     }
-    const Pass p = pass(0);
-    for (auto& layer : layers) layer->load(p);
   }
 
   void forward(const std::uint8_t* codes, int n) {
     FEDQAT_DCHECK(n >= 1 && n <= max_batch);
+    refresh();
     Value& x = values[0];
     const std::size_t size = static_cast<std::size_t>(n) * x.shape.size();
     if (integers) {
@@ -70,7 +107,10 @@ struct Network::Impl {
                                         input.zero, x.real.data());
     }
     const Pass p = pass(n);
-    for (auto& layer : layers) layer->forward(p);
+    for (auto& layer : layers) {
+      layer->load(p);
+      layer->forward(p);
+    }
     const Value& y = values.back();
     const std::size_t outputs = static_cast<std::size_t>(n) * y.shape.size();
     if (integers) {
@@ -86,46 +126,114 @@ struct Network::Impl {
   }
 };
 
+void Network::Impl::add_value(MemoryPlan& plan, int value) {
+  Value& v = values[static_cast<std::size_t>(value)];
+  const std::size_t size = static_cast<std::size_t>(max_batch) * v.shape.size();
+  const bool first = value == 0, last = value == steps();
+  Lifetime kept{first ? 0 : forward_of(value - 1).first,
+                backward_of(first || last ? 0 : value - 1).last};
+  if (integers) {
+    plan.add(v.codes, size, {kept});
+  } else {
+    plan.add(v.real, size, {kept});
+  }
+  if (first) return;
+  const int reader = last ? steps() : v.last_reader;  // the loss reads the last
+  plan.add(v.grad, size,
+           {{last ? steps() : backward_of(reader).first, backward_of(value - 1).last}});
+}
+
+void Network::Impl::take_memory(bool for_integers) {
+  integers = for_integers;
+  values.clear();
+  layers.clear();
+  step_params.clear();
+  step_grads.clear();
+  memory = {};
+  MemoryPlan plan;
+  values.resize(graph.steps.size() + 1);
+  step_grads.resize(graph.steps.size());
+  values[0].shape = graph.spec.input;
+  values[0].grid = {input.scale, {input.zero, 0, 255}};
+  values[0].wants_grad = false;
+  std::vector<int> readers(values.size(), 0);
+  for (const Step& s : graph.steps) {
+    values[static_cast<std::size_t>(s.output)].shape = s.out;
+    for (const int in : s.inputs) {
+      ++readers[static_cast<std::size_t>(in)];
+      values[static_cast<std::size_t>(in)].last_reader = s.output - 1;
+    }
+  }
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    values[i].shared = readers[i] != 1;
+    add_value(plan, static_cast<int>(i));
+  }
+  for (int i = 0; i < steps(); ++i) {
+    const Step& s = graph.steps[static_cast<std::size_t>(i)];
+    const LayerMemory where{plan, max_batch, integers, forward_of(i), backward_of(i)};
+    layers.push_back(make_layer(graph, s, where, backward));
+    step_params.push_back(params_of(graph, i, layers.back()->streams_weights()));
+    plan.add(step_grads[static_cast<std::size_t>(i)], step_params.back().size, {backward_of(i)});
+  }
+  memory = plan.place();
+  logits = Buffer<float>(static_cast<std::size_t>(max_batch) * values.back().shape.size());
+}
+
+BatchStats Network::Impl::train(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                                GradientSink* sink) {
+  training = true;
+  forward(codes, n);
+  Value& y = values.back();
+  const auto outputs = static_cast<std::size_t>(n) * y.shape.size();
+  const BatchStats stats =
+      softmax_cross_entropy(batch_logits(n), labels, n, y.grad.span().first(outputs));
+  Pass p = pass(n);
+  p.sink = sink;
+  for (std::size_t i = layers.size(); i-- > 0;) backward_step(p, i);
+  training = false;
+  return stats;
+}
+
+void Network::Impl::backward_step(Pass p, std::size_t step) {
+  for (const int in : graph.steps[step].inputs) {
+    Value& x = values[static_cast<std::size_t>(in)];
+    if (!x.wants_grad || !x.shared || x.last_reader != static_cast<int>(step)) continue;
+    std::fill_n(x.grad.data(), static_cast<std::size_t>(p.n) * x.shape.size(), 0.0F);
+  }
+  if (p.sink == nullptr) return layers[step]->backward(p);
+  const StepParams& own = step_params[step];
+  p.grads = step_grads[step].span();
+  p.first_grad = own.offset;
+  // Integer passes set no gradients of batch normalization: they are 0.
+  for (int i = own.begin; integers && i < own.end; ++i) {
+    const ParamTensor& t = graph.params[static_cast<std::size_t>(i)];
+    if (!is_batch_norm(t)) continue;
+    const auto g = p.grad(t);
+    std::fill(g.begin(), g.end(), 0.0F);
+  }
+  layers[step]->backward(p);
+  for (int i = own.begin; i < own.end; ++i) {
+    p.sink->take(i, 0, p.grad(graph.params[static_cast<std::size_t>(i)]));
+  }
+}
+
 Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Backward backward)
-    : impl_(std::make_unique<Impl>(graph, input, max_batch)) {
+    : impl_(std::make_unique<Impl>(graph, input, max_batch, backward)) {
   FEDQAT_CHECK(max_batch >= 1);
-  const auto make_value = [&](const Shape& shape) {
-    Value v;
-    const std::size_t size = static_cast<std::size_t>(max_batch) * shape.size();
-    v.shape = shape;
-    v.real = Buffer<float>(size);
-    v.grad = Buffer<float>(size);
-    if (!graph.quant.is_float()) v.codes = Buffer<std::uint8_t>(size);
-    return v;
-  };
-  impl_->values.push_back(make_value(graph.spec.input));
-  impl_->values[0].grid = {input.scale, {input.zero, 0, 255}};
-  impl_->values[0].wants_grad = false;
-  for (const Step& s : graph.steps) {
-    impl_->values.push_back(make_value(s.out));
-    impl_->layers.push_back(make_layer(graph, s, max_batch, backward));
-  }
-  std::vector<int> readers(impl_->values.size(), 0);
-  for (const Step& s : graph.steps) {
-    for (const int in : s.inputs) ++readers[static_cast<std::size_t>(in)];
-  }
-  for (std::size_t i = 0; i < readers.size(); ++i) impl_->values[i].shared = readers[i] != 1;
-  impl_->params.resize(graph.param_count);
-  impl_->grads.resize(graph.param_count);
-  impl_->logits =
-      Buffer<float>(static_cast<std::size_t>(max_batch) * impl_->values.back().shape.size());
 }
 
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
 
 void Network::load(const ModelState& state) {
-  FEDQAT_CHECK(state.params.size() == impl_->params.size());
+  FEDQAT_CHECK(state.params.size() == impl_->graph.param_count);
   FEDQAT_CHECK(state.zero_points.size() == impl_->graph.steps.size());
   FEDQAT_CHECK(!state.quantized || !impl_->graph.quant.is_float());
+  if (impl_->layers.empty() || impl_->integers != state.quantized) {
+    impl_->take_memory(state.quantized);
+  }
   impl_->params = state.params;
   impl_->zero_points = state.zero_points;
-  impl_->integers = state.quantized;
   std::fill(impl_->grads.begin(), impl_->grads.end(), 0.0F);
 }
 
@@ -141,29 +249,18 @@ std::span<float> Network::grads() { return impl_->grads; }
 BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                                 const BatchKey& key) {
   Impl& m = *impl_;
-  m.training = true;
+  m.grads.resize(m.graph.param_count);
   m.random = random_key(key);
-  m.refresh();
-  m.forward(codes, n);
-  for (Value& v : m.values) {
-    if (v.wants_grad && v.shared) {
-      std::fill_n(v.grad.data(), static_cast<std::size_t>(n) * v.shape.size(), 0.0F);
-    }
-  }
-  Value& y = m.values.back();
-  const auto outputs = static_cast<std::size_t>(n) * y.shape.size();
-  const BatchStats stats =
-      softmax_cross_entropy(m.batch_logits(n), labels, n, y.grad.span().first(outputs));
-  const Pass p = m.pass(n);
-  for (auto layer = m.layers.rbegin(); layer != m.layers.rend(); ++layer) (*layer)->backward(p);
-  m.training = false;
-  return stats;
+  return m.train(codes, labels, n, nullptr);
 }
 
-void Network::infer_batch(const std::uint8_t* codes, int n) {
-  impl_->refresh();
-  impl_->forward(codes, n);
+BatchStats Network::train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                                const BatchKey& key, GradientSink& sink) {
+  impl_->random = random_key(key);
+  return impl_->train(codes, labels, n, &sink);
 }
+
+void Network::infer_batch(const std::uint8_t* codes, int n) { impl_->forward(codes, n); }
 
 BatchStats Network::eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n) {
   infer_batch(codes, n);
@@ -173,7 +270,6 @@ BatchStats Network::eval_batch(const std::uint8_t* codes, const std::uint8_t* la
 void Network::observe_batch(const std::uint8_t* codes, int n, std::span<Log2Histogram> histograms) {
   Impl& m = *impl_;
   FEDQAT_CHECK(!m.integers && histograms.size() == m.graph.steps.size());
-  m.refresh();
   m.forward(codes, n);
   for (std::size_t i = 0; i < m.graph.steps.size(); ++i) {
     if (!m.graph.steps[i].requantizes()) continue;
@@ -181,6 +277,10 @@ void Network::observe_batch(const std::uint8_t* codes, int n, std::span<Log2Hist
     histograms[i].add(y.real.span().first(static_cast<std::size_t>(n) * y.shape.size()));
   }
 }
+
+std::vector<float> Network::release_params() && { return std::move(impl_->params); }
+
+std::size_t Network::pass_bytes() const { return impl_->memory.size(); }
 
 std::span<const float> Network::logits() const { return impl_->logits.span(); }
 

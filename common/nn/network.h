@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "common/data/dataset.h"
 #include "common/nn/backward.h"
@@ -14,8 +15,8 @@
 
 namespace fedqat {
 
-// Not thread-safe: one Network for each thread. `graph` must outlive it. All memory is taken in the
-// constructor; a step allocates nothing.
+// Not thread-safe: one Network for each thread. `graph` must outlive it. A load() takes the memory
+// of its kind of passes, fp32 or integers, for max_batch samples; no step allocates.
 class Network {
  public:
   Network(const Graph& graph, const InputGrid& input, int max_batch,
@@ -32,7 +33,11 @@ class Network {
   // a quantized model are rounded at random, by `key`.
   BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                          const BatchKey& key = {});
-  std::span<float> grads();
+  std::span<float> grads();  // 0 before the first train_batch() of a load()
+  // The same, but every gradient goes to `sink` as soon as it is known, and into grads() none: that
+  // takes the memory of one step's gradients instead of all. The sink may change params().
+  BatchStats train_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n,
+                         const BatchKey& key, GradientSink& sink);
   // Forward only.
   BatchStats eval_batch(const std::uint8_t* codes, const std::uint8_t* labels, int n);
   // Forward only, for logits() alone.
@@ -40,6 +45,11 @@ class Network {
   // Float forward pass that adds the output values of every step that requantizes to
   // histograms[step]. kChecks: !quantized, histograms.size() == graph.steps.size().
   void observe_batch(const std::uint8_t* codes, int n, std::span<Log2Histogram> histograms);
+
+  // The parameters; the next use must be a load().
+  std::vector<float> release_params() &&;
+  // Bytes of memory for the passes of the last load(), parameters and grads() not counted.
+  std::size_t pass_bytes() const;
 
   // Of the last pass: logits [n, classes], and their codes when the pass ran on integers.
   std::span<const float> logits() const;

@@ -1,4 +1,4 @@
-// Memory for kernels: 64-byte aligned, with readable slack behind the end, zeroed.
+// Memory for kernels: 64-byte aligned, with readable slack behind the end.
 #pragma once
 
 #include <cstddef>
@@ -16,18 +16,24 @@ inline constexpr std::size_t kAlignment = 64;
 // (im2col does), so that a kernel may move whole vectors at the end of the last row.
 inline constexpr std::size_t kSlackBytes = 64;
 
+// Bytes of a buffer of `size` elements of `width` bytes, slack included.
+constexpr std::size_t buffer_bytes(std::size_t size, std::size_t width) {
+  return (size * width + kSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  // Throws std::bad_alloc.
+  // Owns its memory, zeroed. Throws std::bad_alloc.
   explicit Buffer(std::size_t size) : size_(size) {
-    const std::size_t bytes =
-        (size * sizeof(T) + kSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t bytes = buffer_bytes(size, sizeof(T));
     data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, bytes)));
     if (data_ == nullptr) throw std::bad_alloc();
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
+  // Memory of another, aligned, of buffer_bytes(size, sizeof(T)).
+  Buffer(T* at, std::size_t size) : data_(at, Free{false}), size_(size) {}
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
@@ -39,7 +45,10 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    bool owns = true;
+    void operator()(T* p) const {
+      if (owns) std::free(p);
+    }
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;

@@ -44,9 +44,9 @@ void train_step(benchmark::State& bench, const Model& model, const Mode& mode) {
   Network net(*graph, data.grid, kBatch, mode.backward);
   net.load(state);
   const auto params = net.params();
-  const auto grads = net.grads();
   for (auto _ : bench) {
     net.train_batch(data.codes.data(), data.labels.data(), kBatch);
+    const auto grads = net.grads();
     for (std::size_t i = 0; i < params.size(); ++i) params[i] -= 1e-4F * grads[i];
     benchmark::ClobberMemory();
   }

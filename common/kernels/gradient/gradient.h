@@ -68,12 +68,12 @@ struct GradientKernels {
   // sum = earlier + (256 * float(high) + float(low)).
   void (*join_digits)(const WeightSums& sums, int width, float* sum);
 
-  // One channel: t = w / scale, codes = rint(clamp(t, -q, q)); t is kept for weights().
-  void (*weight_codes)(const float* w, int width, float scale, int q, std::int8_t* codes, float* t);
+  // One channel: codes = rint(clamp(w / scale, -q, q)).
+  void (*weight_codes)(const float* w, int width, float scale, int q, std::int8_t* codes);
 
   // One channel: as elementwise weights_backward(), with g = sum * factor; returns dscale.
-  float (*weights)(const WeightSums& sums, const float* t, int width, int q, float factor,
-                   float* dw);
+  float (*weights)(const WeightSums& sums, const float* w, float scale, int width, int q,
+                   float factor, float* dw);
 };
 
 std::span<const GradientKernels> gradient_kernels();  // best first

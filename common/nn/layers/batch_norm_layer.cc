@@ -7,14 +7,13 @@
 
 namespace fedqat {
 
-BatchNormLayer::BatchNormLayer(const Graph& graph, const Step& step, int max_batch,
+BatchNormLayer::BatchNormLayer(const Graph& graph, const Step& step, const LayerMemory& memory,
                                std::unique_ptr<Layer> sums)
     : graph_(graph),
       step_(step),
       channels_(static_cast<std::size_t>(step.out.c)),
       sums_(std::move(sums)),
       kernels_(kernels::batch_norm_kernel()),
-      x_(static_cast<std::size_t>(max_batch) * step.out.size()),
       mean_(channels_),
       variance_(channels_),
       inverse_(channels_),
@@ -23,7 +22,11 @@ BatchNormLayer::BatchNormLayer(const Graph& graph, const Step& step, int max_bat
       shift_(channels_),
       turn_(channels_),
       first_(channels_),
-      second_(channels_) {}
+      second_(channels_) {
+  if (memory.integers) return;
+  const auto batch = static_cast<std::size_t>(memory.max_batch);
+  memory.plan.add(x_, batch * step.out.size(), {memory.kept()});
+}
 
 std::span<const float> BatchNormLayer::param(const Pass& pass, int index) const {
   const ParamTensor& p = graph_.params[static_cast<std::size_t>(index)];
@@ -31,8 +34,7 @@ std::span<const float> BatchNormLayer::param(const Pass& pass, int index) const 
 }
 
 std::span<float> BatchNormLayer::grad(const Pass& pass, int index) const {
-  const ParamTensor& p = graph_.params[static_cast<std::size_t>(index)];
-  return pass.grads.subspan(p.offset, p.size);
+  return pass.grad(graph_.params[static_cast<std::size_t>(index)]);
 }
 
 void BatchNormLayer::load(const Pass& pass) { sums_->load(pass); }

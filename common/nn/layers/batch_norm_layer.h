@@ -20,11 +20,13 @@ namespace fedqat {
 class BatchNormLayer final : public Layer {
  public:
   // sums: of the same step.
-  BatchNormLayer(const Graph& graph, const Step& step, int max_batch, std::unique_ptr<Layer> sums);
+  BatchNormLayer(const Graph& graph, const Step& step, const LayerMemory& memory,
+                 std::unique_ptr<Layer> sums);
 
   void load(const Pass& pass) override;
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
+  bool streams_weights() const override { return sums_->streams_weights(); }
 
  private:
   std::span<const float> param(const Pass& pass, int index) const;

@@ -15,7 +15,7 @@ std::size_t count(int n) { return static_cast<std::size_t>(n); }
 
 }  // namespace
 
-DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, int max_batch)
+DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, const LayerMemory& memory)
     : graph_(graph),
       step_(step),
       window_(window_of(step)),
@@ -24,16 +24,16 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, int max_bat
       channels_(step.out.c),
       taps_(step.kernel_h * step.kernel_w),
       width_(kernels::depthwise_width(step.out.c)) {
-  const auto outputs = count(max_batch) * step.out.size();
+  const auto outputs = count(memory.max_batch) * step.out.size();
   const auto wide = count(joined_rows(channels_) * channels_);
-  dv_ = Buffer<float>(step.out.size());
+  memory.plan.add(dv_, step.out.size(), {memory.backward});
   w_ = Buffer<float>(count(taps_ * width_));
   dw_ = Buffer<float>(count(taps_ * width_));
   wide_bias_.resize(wide);
   wide_dbias_.resize(wide);
-  if (graph.quant.is_float()) return;
+  if (!memory.integers) return;
   integer_ = std::make_unique<DepthwiseInt>(step);
-  acc_ = Buffer<std::int32_t>(outputs);
+  memory.plan.add(acc_, outputs, {memory.kept()});
   w_codes_ = Buffer<std::int8_t>(count(channels_ * taps_));
   w_hat_ = Buffer<float>(count(channels_ * taps_));
   w_scale_.resize(count(channels_));
@@ -48,7 +48,7 @@ std::span<const float> DepthwiseLayer::param(const Pass& pass, int index) const 
 }
 
 float* DepthwiseLayer::grad(const Pass& pass, int index) const {
-  return pass.grads.data() + graph_.params[count(index)].offset;
+  return pass.grad(graph_.params[count(index)]).data();
 }
 
 void DepthwiseLayer::load(const Pass& pass) {

@@ -12,7 +12,7 @@ namespace fedqat {
 
 class DepthwiseLayer final : public Layer {
  public:
-  DepthwiseLayer(const Graph& graph, const Step& step, int max_batch);
+  DepthwiseLayer(const Graph& graph, const Step& step, const LayerMemory& memory);
 
   void load(const Pass& pass) override;
   void forward(const Pass& pass) override;

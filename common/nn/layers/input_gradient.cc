@@ -14,7 +14,7 @@ std::size_t size_of(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
 
 }  // namespace
 
-InputGradient::InputGradient(const Step& step)
+InputGradient::InputGradient(const Step& step, const LayerMemory& memory)
     : step_(step), qgemm_(kernels::qgemm_kernel()), gradient_(kernels::gradient()) {
   const int c = step.out.c;
   product_.a_zero = kZero;
@@ -22,7 +22,8 @@ InputGradient::InputGradient(const Step& step)
     product_.n = static_cast<int>(step.in.size());
     product_.k = c;
     strip_ = std::max(1, kStripSums / product_.n);
-    acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * product_.n));
+    strip_ = std::min(strip_, memory.max_batch);
+    memory.plan.add(acc_, size_of(std::ptrdiff_t{strip_} * product_.n), {memory.backward});
   } else {
     const int above = step.kernel_h - 1 - step.padding_h, left = step.kernel_w - 1 - step.padding_w;
     correlates_ = step.stride == 1 && above >= 0 && left >= 0 && step.in.c >= kLeastChannels;
@@ -33,20 +34,20 @@ InputGradient::InputGradient(const Step& step)
     const int width = correlates_ ? step.in.w : step.out.w;
     const int height = correlates_ ? step.in.h : step.out.h;
     strip_ = std::clamp(kStripSums / (width * product_.n), 1, height);
-    acc_ = Buffer<std::int32_t>(size_of(std::ptrdiff_t{strip_} * width * product_.n));
+    memory.plan.add(acc_, size_of(std::ptrdiff_t{strip_} * width * product_.n), {memory.backward});
     if (correlates_) {
       unfold_.emplace(turned_);
       patch_ld_ = (std::ptrdiff_t{product_.k} + 3) / 4 * 4;
-      patches_ = Buffer<std::uint8_t>(size_of(std::ptrdiff_t{height} * width * patch_ld_));
-      turned_codes_ = Buffer<std::int8_t>(size_of(std::ptrdiff_t{product_.k} * product_.n));
+      memory.plan.add(patches_, size_of(std::ptrdiff_t{height} * width * patch_ld_),
+                      {memory.backward});
+      memory.plan.add(turned_codes_, size_of(std::ptrdiff_t{product_.k} * product_.n),
+                      {memory.forward});
     } else {
-      image_ = Buffer<std::int32_t>(step.in.size());
+      memory.plan.add(image_, step.in.size(), {memory.backward});
     }
   }
-  product_.acc = acc_.data();
   product_.ldacc = product_.n;
-  packed_ = Buffer<std::byte>(qgemm_.packed_bytes(product_.n, product_.k));
-  product_.b_packed = packed_.data();
+  memory.plan.add(packed_, qgemm_.packed_bytes(product_.n, product_.k), {memory.kept()});
 }
 
 void InputGradient::load(const std::int8_t* codes) {
@@ -61,6 +62,8 @@ void InputGradient::load(const std::int8_t* codes) {
     }
     from = turned_codes_.data();
   }
+  product_.acc = acc_.data();
+  product_.b_packed = packed_.data();
   qgemm_.pack_transposed(from, product_.n, product_.n, product_.k, packed_.data());
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/kernels/gradient/gradient.h"
 #include "common/nn/integer_ops.h"
+#include "common/nn/layers/layer.h"
 
 namespace fedqat {
 
@@ -15,7 +16,7 @@ namespace fedqat {
 // over enough channels are convolutions of the codes again, others scatter.
 class InputGradient {
  public:
-  explicit InputGradient(const Step& step);
+  InputGradient(const Step& step, const LayerMemory& memory);
 
   // codes [channels, fan_in]; packs them.
   void load(const std::int8_t* codes);

@@ -6,8 +6,11 @@
 
 namespace fedqat {
 
-AddLayer::AddLayer(const Graph& graph, const Step& step, int max_batch)
-    : graph_(graph), step_(step), dv_(static_cast<std::size_t>(max_batch) * step.out.size()) {}
+AddLayer::AddLayer(const Graph& graph, const Step& step, const LayerMemory& memory)
+    : graph_(graph), step_(step) {
+  const auto batch = static_cast<std::size_t>(memory.max_batch);
+  memory.plan.add(dv_, batch * step.out.size(), {memory.backward});
+}
 
 void AddLayer::forward(const Pass& pass) {
   const Value& a = pass.values[static_cast<std::size_t>(step_.inputs[0])];

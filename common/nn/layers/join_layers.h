@@ -7,7 +7,7 @@ namespace fedqat {
 
 class AddLayer final : public Layer {
  public:
-  AddLayer(const Graph& graph, const Step& step, int max_batch);
+  AddLayer(const Graph& graph, const Step& step, const LayerMemory& memory);
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
 

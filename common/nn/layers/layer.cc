@@ -11,26 +11,26 @@
 
 namespace fedqat {
 
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, const LayerMemory& memory,
                                   Backward backward) {
   if (step.batch_norm) {
     Step sums = step;
     sums.batch_norm = sums.relu = false;  // in fp32; integers have the ReLU in the output's grid
-    return std::make_unique<BatchNormLayer>(graph, step, max_batch,
-                                            make_layer(graph, sums, max_batch, backward));
+    return std::make_unique<BatchNormLayer>(graph, step, memory,
+                                            make_layer(graph, sums, memory, backward));
   }
   switch (step.op) {
     case Op::kDense:
     case Op::kConv2d:
-      return std::make_unique<LinearLayer>(graph, step, max_batch, backward);
+      return std::make_unique<LinearLayer>(graph, step, memory, backward);
     case Op::kDepthwiseConv2d:
-      return std::make_unique<DepthwiseLayer>(graph, step, max_batch);
+      return std::make_unique<DepthwiseLayer>(graph, step, memory);
     case Op::kMaxPool:
-      return std::make_unique<MaxPoolLayer>(step, max_batch);
+      return std::make_unique<MaxPoolLayer>(step, memory);
     case Op::kAvgPool:
-      return std::make_unique<AvgPoolLayer>(graph, step, max_batch);
+      return std::make_unique<AvgPoolLayer>(graph, step, memory);
     case Op::kAdd:
-      return std::make_unique<AddLayer>(graph, step, max_batch);
+      return std::make_unique<AddLayer>(graph, step, memory);
     case Op::kRelu:
       return std::make_unique<ReluLayer>(step);
     case Op::kInput:

@@ -1,5 +1,6 @@
-// One step of the trainer. Layers read and write the network's values; they own what only they
-// need (accumulators, packed weights, positions of maxima).
+// One step of the trainer. Layers read and write the network's values; what only they need
+// (accumulators, packed weights, positions of maxima) is their own, in places of the network's
+// plan.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,12 @@
 #include "common/nn/graph.h"
 #include "common/nn/integer_ops.h"
 #include "common/tensor/buffer.h"
+#include "common/tensor/memory_plan.h"
 
 namespace fedqat {
 
 // A value for one batch: real [n, shape] in fp32 passes, codes [n, shape] in integer passes,
-// gradient of the loss by the real value in both.
+// gradient of the loss by the real value in both; during the ticks in which someone needs them.
 struct Value {
   Shape shape;
   ValueGrid grid;
@@ -26,14 +28,18 @@ struct Value {
   Buffer<float> grad;
   bool wants_grad = true;  // false for the input
   bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
+  int last_reader = 0;     // step
 };
 
 // What a pass works on. Spans stay valid for the network's life.
 struct Pass {
   std::span<Value> values;
   std::span<const float> params;  // Graph::params order
-  std::span<float> grads;         // same order
-  int n = 0;                      // samples in this batch
+  std::span<float> grads;         // same order, from params[first_grad] on
+  std::size_t first_grad = 0;
+  // Of weights whose layer streams_weights(); null: their gradients go to grads too.
+  GradientSink* sink = nullptr;
+  int n = 0;  // samples in this batch
   bool integers = false;
   float* scratch = nullptr;     // kSgemmScratch floats
   bool training = false;        // a backward pass follows
@@ -42,22 +48,39 @@ struct Pass {
   // samples from `first` on.
   int first = 0;
   bool last = true;  // the piece that ends the batch
+
+  std::span<float> grad(const ParamTensor& p) const {
+    return grads.subspan(p.offset - first_grad, p.size);
+  }
+};
+
+// Where and when a layer has memory. Its load() and forward() are one tick, backward() another.
+struct LayerMemory {
+  MemoryPlan& plan;
+  int max_batch;
+  bool integers;
+  Lifetime forward, backward;
+
+  Lifetime kept() const { return {forward.first, backward.last}; }
 };
 
 class Layer {
  public:
   virtual ~Layer() = default;
-  // Takes weights and scales from pass.params. Before the first pass and after params changed.
+  // Takes weights and scales from pass.params, for the forward() and backward() that follow.
   virtual void load(const Pass&) {}
   // inputs -> output. backward() relies on what the forward() before it kept.
   virtual void forward(const Pass& pass) = 0;
   // Sets the gradients of inputs that want one, adds to those of shared ones; sets its own
   // parameters' gradients.
   virtual void backward(const Pass& pass) = 0;
+  // Whether backward() gives the gradients of its weights to pass.sink, piece by piece.
+  virtual bool streams_weights() const { return false; }
 };
 
-// The layer of a step, for batches of up to max_batch samples.
-std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, int max_batch,
+// The layer of a step, for batches of up to memory.max_batch samples and passes of one kind. Its
+// buffers are there after memory.plan.place().
+std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, const LayerMemory& memory,
                                   Backward backward);
 
 // LSQ's gradient of theta = log2 s from dscale = dL/ds: s ln2 dL/ds / sqrt(count * levels)

@@ -16,7 +16,8 @@ int positive_levels(int weight_bits) { return (1 << (weight_bits - 1)) - 1; }
 
 }  // namespace
 
-LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch, Backward backward)
+LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory& memory,
+                         Backward backward)
     : graph_(graph),
       step_(step),
       sgemm_(kernels::sgemm_kernel()),
@@ -24,20 +25,21 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, int max_batch, Ba
       channels_(step.out.c) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
-  if (conv) conv_real_.emplace(step);
+  const bool in_int8 = memory.integers && backward == Backward::kInt8 && LinearInt8::fits(step);
+  if (conv && !in_int8) conv_real_.emplace(step);
   const auto weights = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(fan_in_);
-  const auto outputs = static_cast<std::size_t>(max_batch) * step.out.size();
-  dv_ = Buffer<float>(conv ? step.out.size() : outputs);
-  if (!graph.quant.is_float()) {
-    integer_ = std::make_unique<LinearInt>(step);
-    if (backward == Backward::kInt8 && LinearInt8::fits(step)) {
-      int8_.emplace(graph, step, max_batch);
-      residual_ = Buffer<std::int8_t>(outputs);
+  const auto outputs = static_cast<std::size_t>(memory.max_batch) * step.out.size();
+  if (!in_int8) memory.plan.add(dv_, conv ? step.out.size() : outputs, {memory.backward});
+  if (memory.integers) {
+    integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward);
+    if (in_int8) {
+      int8_.emplace(graph, step, memory);
+      memory.plan.add(residual_, outputs, {memory.kept()});
     } else {
-      acc_ = Buffer<std::int32_t>(outputs);
-      w_hat_ = Buffer<float>(weights);
+      memory.plan.add(acc_, outputs, {memory.kept()});
+      memory.plan.add(w_hat_, weights, {memory.kept()});
     }
-    w_codes_ = Buffer<std::int8_t>(weights);
+    memory.plan.add(w_codes_, weights, {memory.forward});
     w_scale_.resize(static_cast<std::size_t>(channels_));
     dw_scale_.resize(static_cast<std::size_t>(channels_));
     bias_code_.resize(static_cast<std::size_t>(channels_));
@@ -54,7 +56,7 @@ std::span<const float> LinearLayer::param(const Pass& pass, int index) const {
 }
 
 float* LinearLayer::grad(const Pass& pass, int index) const {
-  return pass.grads.data() + graph_.params[static_cast<std::size_t>(index)].offset;
+  return pass.grad(graph_.params[static_cast<std::size_t>(index)]).data();
 }
 
 void LinearLayer::load(const Pass& pass) {

@@ -12,11 +12,12 @@ namespace fedqat {
 
 class LinearLayer final : public Layer {
  public:
-  LinearLayer(const Graph& graph, const Step& step, int max_batch, Backward backward);
+  LinearLayer(const Graph& graph, const Step& step, const LayerMemory& memory, Backward backward);
 
   void load(const Pass& pass) override;
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
+  bool streams_weights() const override { return int8_.has_value(); }
 
  private:
   void load_codes(const Pass& pass);

@@ -27,7 +27,7 @@ bool LinearInt8::fits(const Step& s) {
          std::int64_t{s.out.c} * s.kernel_h * s.kernel_w <= kernels::kMaxDepth;
 }
 
-LinearInt8::LinearInt8(const Graph& graph, const Step& step, int max_batch)
+LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory)
     : graph_(graph),
       step_(step),
       qgemm_tn_(kernels::qgemm_tn_kernel()),
@@ -38,46 +38,52 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, int max_batch)
       sheet_samples_(conv_ ? 1 : 4),
       sheet_rows_(conv_ ? rows_of(step) : 4),
       quads_((sheet_rows_ + 3) / 4) {
+  const int max_batch = memory.max_batch;
   const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step)) : max_batch;
+  const auto take = [&](auto& buffer, std::size_t size) {
+    memory.plan.add(buffer, size, {memory.backward});
+  };
   const std::ptrdiff_t sheets = (block + sheet_samples_ - 1) / sheet_samples_;
   const auto out = static_cast<std::ptrdiff_t>(step.out.size());
   const std::ptrdiff_t quad = 4 * std::ptrdiff_t{channels_};
-  random_ = Buffer<std::uint8_t>(product(block, out) + 2 * kernels::kRandomGroup);
-  q8_ = Buffer<std::uint8_t>(product(block, out));
-  q16_ = Buffer<std::int16_t>(product(quads_, quad));
-  digits_ = Buffer<std::int8_t>(product(sheets * quads_, kDigits * quad));
-  positions_ = Buffer<float>(product(channels_, fan_in_));
-  bias_sums_ = Buffer<std::int32_t>(product(kDigits, channels_));
+  take(random_, product(block, out) + 2 * kernels::kRandomGroup);
+  take(q8_, product(block, out));
+  take(q16_, product(quads_, quad));
+  take(digits_, product(sheets * quads_, kDigits * quad));
+  take(row_, static_cast<std::size_t>(fan_in_));
+  take(bias_sums_, product(kDigits, channels_));
   const int summed = conv_ ? channels_ : std::min(channels_, kChannelBlock);
-  sums_ = Buffer<std::int32_t>(product(kDigits * summed, fan_in_));
+  take(sums_, product(kDigits * summed, fan_in_));
   if (max_batch > samples_per_sum(step)) {
-    earlier_ = Buffer<float>(product(channels_, fan_in_));
-    bias_earlier_ = Buffer<float>(product(1, channels_));
+    take(earlier_, product(channels_, fan_in_));
+    take(bias_earlier_, product(1, channels_));
   }
   if (conv_) {
     unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
-    patches_ = Buffer<std::uint8_t>(product(sheets * quads_ * 4, patch_ld_));
+    take(patches_, product(sheets * quads_ * 4, patch_ld_));
   }
-  if (step.inputs[0] != 0) input_.emplace(step);
+  if (step.inputs[0] != 0) input_.emplace(step, memory);
   const int times = (kLanes + channels_ - 1) / channels_;
   wide_scale_.resize(product(times, channels_));
   lanes_.resize(wide_scale_.size());
 }
 
+const float* LinearInt8::weights(const Pass& pass) const {
+  return pass.params.data() + graph_.params[static_cast<std::size_t>(step_.weight)].offset;
+}
+
 std::span<float> LinearInt8::grad(const Pass& pass, int index) const {
-  const ParamTensor& p = graph_.params[static_cast<std::size_t>(index)];
-  return pass.grads.subspan(p.offset, p.size);
+  return pass.grad(graph_.params[static_cast<std::size_t>(index)]);
 }
 
 void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes) {
   scales_ = scales;
-  const ParamTensor& weight = graph_.params[static_cast<std::size_t>(step_.weight)];
+  const float* w = weights(pass);
   for (int c = 0; c < channels_; ++c) {
     const std::size_t row = product(c, fan_in_);
-    gradient_.weight_codes(pass.params.data() + weight.offset + row, fan_in_, scales[c],
-                           (1 << (step_.weight_bits - 1)) - 1, codes + row,
-                           positions_.data() + row);
+    gradient_.weight_codes(w + row, fan_in_, scales[c], (1 << (step_.weight_bits - 1)) - 1,
+                           codes + row);
   }
   for (std::size_t i = 0; i < wide_scale_.size(); ++i) {
     wide_scale_[i] = scales[i % static_cast<std::size_t>(channels_)];
@@ -202,7 +208,7 @@ void LinearInt8::keep_sums(bool earlier) {
 
 void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const auto dw = grad(pass, step_.weight);
+  const float* w = weights(pass);
   const auto db = grad(pass, step_.bias), dtheta = grad(pass, step_.weight_scale);
   const int levels = (1 << (step_.weight_bits - 1)) - 1;
   const float unit = range / kernels::kGradientCodes;
@@ -214,16 +220,26 @@ void LinearInt8::set_gradients(const Pass& pass, float range, int first, int cou
     db[c] *= unit / scales_[c];
     const kernels::WeightSums sums{sums_.data() + product(kDigits * i, fan_in_),
                                    earlier ? earlier_.data() + row : nullptr};
-    const float dscale = gradient_.weights(sums, positions_.data() + row, fan_in_, levels,
-                                           (unit * x.grid.scale) / scales_[c], dw.data() + row);
+    float* dw = pass.sink != nullptr ? row_.data() : grad(pass, step_.weight).data() + row;
+    const float dscale = gradient_.weights(sums, w + row, scales_[c], fan_in_, levels,
+                                           (unit * x.grid.scale) / scales_[c], dw);
     dtheta[c] = log2_scale_gradient(scales_[c], dscale, static_cast<std::size_t>(fan_in_), levels);
+    if (pass.sink == nullptr) continue;
+    pass.sink->take(step_.weight, row, {dw, static_cast<std::size_t>(fan_in_)});
   }
 }
 
-void LinearInt8::clear(const Pass& pass) const {
-  for (const int index : {step_.weight, step_.bias, step_.weight_scale}) {
-    const auto g = grad(pass, index);
-    std::fill(g.begin(), g.end(), 0.0F);
+void LinearInt8::clear(const Pass& pass) {
+  const auto zero = [](std::span<float> g) { std::fill(g.begin(), g.end(), 0.0F); };
+  zero(grad(pass, step_.bias));
+  zero(grad(pass, step_.weight_scale));
+  if (pass.sink == nullptr) {
+    zero(grad(pass, step_.weight));
+  } else {
+    zero(row_.span());
+    for (int c = 0; c < channels_; ++c) {
+      pass.sink->take(step_.weight, product(c, fan_in_), row_.span());
+    }
   }
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   if (!x.wants_grad || x.shared) return;

@@ -15,7 +15,7 @@ class LinearInt8 {
   // Whether all its sums are exact in int32; the gradients of other steps stay fp32.
   static bool fits(const Step& step);
 
-  LinearInt8(const Graph& graph, const Step& step, int max_batch);
+  LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory);
 
   // scales [channels], used until the next load(). Sets codes [channels, fan_in].
   void load(const Pass& pass, const float* scales, std::int8_t* codes);
@@ -33,7 +33,8 @@ class LinearInt8 {
   void dense_weights(const Pass& pass, float range);
   // Gradients of the parameters of `count` channels from `first` on.
   void set_gradients(const Pass& pass, float range, int first, int count, bool earlier);
-  void clear(const Pass& pass) const;
+  void clear(const Pass& pass);
+  const float* weights(const Pass& pass) const;
   std::span<float> grad(const Pass& pass, int index) const;
 
   const Graph& graph_;
@@ -50,7 +51,7 @@ class LinearInt8 {
   std::optional<InputGradient> input_;
   std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;
-  Buffer<float> positions_;  // of the weights before rounding, [channels, fan_in]
+  Buffer<float> row_;  // a channel's gradient on its way to the sink
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::uint8_t> random_, q8_, patches_;
   Buffer<std::int16_t> q16_;  // of a sheet

@@ -7,8 +7,10 @@
 
 namespace fedqat {
 
-MaxPoolLayer::MaxPoolLayer(const Step& step, int max_batch)
-    : step_(step), which_(static_cast<std::size_t>(max_batch) * step.out.size()) {}
+MaxPoolLayer::MaxPoolLayer(const Step& step, const LayerMemory& memory) : step_(step) {
+  const auto batch = static_cast<std::size_t>(memory.max_batch);
+  memory.plan.add(which_, batch * step.out.size(), {memory.kept()});
+}
 
 void MaxPoolLayer::forward(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
@@ -35,11 +37,12 @@ void MaxPoolLayer::backward(const Pass& pass) {
   }
 }
 
-AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, int max_batch)
-    : graph_(graph),
-      step_(step),
-      sums_(static_cast<std::size_t>(max_batch) * step.out.size()),
-      dv_(step.out.size()) {}
+AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, const LayerMemory& memory)
+    : graph_(graph), step_(step), dv_(step.out.size()) {
+  if (!memory.integers) return;
+  const auto batch = static_cast<std::size_t>(memory.max_batch);
+  memory.plan.add(sums_, batch * step.out.size(), {memory.kept()});
+}
 
 void AvgPoolLayer::forward(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];

@@ -8,7 +8,7 @@ namespace fedqat {
 // Works on codes as on reals, since rounding keeps order: shares its input's grid.
 class MaxPoolLayer final : public Layer {
  public:
-  MaxPoolLayer(const Step& step, int max_batch);
+  MaxPoolLayer(const Step& step, const LayerMemory& memory);
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
 
@@ -19,7 +19,7 @@ class MaxPoolLayer final : public Layer {
 
 class AvgPoolLayer final : public Layer {
  public:
-  AvgPoolLayer(const Graph& graph, const Step& step, int max_batch);
+  AvgPoolLayer(const Graph& graph, const Step& step, const LayerMemory& memory);
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
 

@@ -36,8 +36,7 @@ inline void pass_real(std::size_t n, bool relu, const float* y, const float* dy,
 
 inline void set_scale_gradient(const Graph& graph, const Step& step, const Pass& pass, float scale,
                                float dscale) {
-  const auto at = graph.params[static_cast<std::size_t>(step.activation_scale)].offset;
-  pass.grads[at] =
+  pass.grad(graph.params[static_cast<std::size_t>(step.activation_scale)])[0] =
       log2_scale_gradient(scale, dscale, step.out.size(), (1 << step.activation_bits) - 1);
 }
 

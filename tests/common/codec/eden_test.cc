@@ -57,7 +57,7 @@ double nmse(const std::vector<float>& x, const EdenRate& rate, std::uint32_t cli
 
 // Exact NMSE of the unbiased codec on a Gaussian, [Vargaftik22]: 1 / (1 - D) - 1, where D is the
 // distortion of the Lloyd-Max quantizer.
-constexpr double kNmse[] = {0.570796, 0.133121,    0.0357840,  0.00959214,
+constexpr double kNmse[] = {0.570796,   0.133121,    0.0357840,   0.00959214,
                             0.00251096, 0.000644655, 0.000163505, 0.0000411868};
 
 double theory(double bits) {

@@ -11,7 +11,8 @@ using namespace fedqat;
 namespace {
 
 std::string npy(const std::string& descr, const std::string& shape, const std::string& elements) {
-  std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  std::string header =
+      "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(118, ' ');
   return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + elements;
 }
