@@ -3,37 +3,12 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/batch_norm.h"
 #include "common/wire/broadcast.h"
 
 namespace fedqat {
 namespace {
-
-struct Rates {
-  float rate, momentum, decay, prox;
-};
-
-void momentum_step(const Rates& h, std::size_t n, const float* __restrict g,
-                   const float* __restrict a, float* __restrict v, float* __restrict w) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const float pull = h.decay * w[i] + h.prox * (w[i] - a[i]);
-    v[i] = h.momentum * v[i] + (g[i] + pull);
-    w[i] -= h.rate * v[i];
-  }
-}
-
-// The same with momentum 0.
-void plain_step(const Rates& h, std::size_t n, const float* __restrict g, const float* __restrict a,
-                float* __restrict w) {
-  if (h.decay == 0 && h.prox == 0) {
-    for (std::size_t i = 0; i < n; ++i) w[i] -= h.rate * g[i];
-    return;
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    const float pull = h.decay * w[i] + h.prox * (w[i] - a[i]);
-    w[i] -= h.rate * (g[i] + pull);
-  }
-}
 
 void scale_step(float rate, std::size_t n, const float* __restrict g, float* __restrict theta) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -77,11 +52,11 @@ void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<c
     case ParamKind::kBias:
     case ParamKind::kGamma:
     case ParamKind::kBeta: {
-      const Rates rates{t.learning_rate, t.momentum,
-                        p.kind == ParamKind::kWeight ? t.weight_decay : 0, t.prox_mu};
-      if (t.momentum == 0) return plain_step(rates, grads.size(), g, anchor_.data() + at, w);
-      if (velocity_.empty()) velocity_.resize(graph_.param_count);
-      momentum_step(rates, grads.size(), g, anchor_.data() + at, velocity_.data() + at, w);
+      const float decay = p.kind == ParamKind::kWeight ? t.weight_decay : 0;
+      if (t.momentum != 0 && velocity_.empty()) velocity_.resize(graph_.param_count);
+      kernels::elementwise().sgd({static_cast<std::ptrdiff_t>(grads.size()), t.learning_rate,
+                                  t.momentum, decay, t.prox_mu, g, anchor_.data() + at,
+                                  t.momentum != 0 ? velocity_.data() + at : nullptr, w});
       break;
     }
     case ParamKind::kWeightScale:

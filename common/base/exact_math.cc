@@ -25,6 +25,40 @@ double exact_exp2(double x) {
   return std::ldexp(sum, static_cast<int>(whole));
 }
 
+void exact_exp2(std::span<const float> x, float* y) {
+  constexpr std::size_t kBlock = 8;  // the chains of a block run side by side
+  constexpr double kPlain = 1000;    // here 2^whole is a normal number
+  std::size_t at = 0;
+  for (; at + kBlock <= x.size(); at += kBlock) {
+    double t[kBlock], sum[kBlock], power[kBlock];
+    bool plain = true;
+    for (std::size_t k = 0; k < kBlock; ++k) {
+      const double v = static_cast<double>(x[at + k]);
+      if (!(v > -kPlain && v < kPlain)) {
+        plain = false;
+        break;
+      }
+      auto down = static_cast<std::int64_t>(v + 0.5);
+      if (static_cast<double>(down) > v + 0.5) --down;
+      const auto whole = static_cast<double>(down);
+      t[k] = (v - whole) * kLn2;
+      sum[k] = 1;
+      power[k] = std::bit_cast<double>((down + 1023) << 52);
+    }
+    if (!plain) {
+      for (std::size_t k = 0; k < kBlock; ++k) {
+        y[at + k] = static_cast<float>(exact_exp2(static_cast<double>(x[at + k])));
+      }
+      continue;
+    }
+    for (int i = 14; i >= 1; --i) {
+      for (std::size_t k = 0; k < kBlock; ++k) sum[k] = 1 + sum[k] * t[k] / i;
+    }
+    for (std::size_t k = 0; k < kBlock; ++k) y[at + k] = static_cast<float>(sum[k] * power[k]);
+  }
+  for (; at < x.size(); ++at) y[at] = static_cast<float>(exact_exp2(static_cast<double>(x[at])));
+}
+
 double exact_log2(double x) {
   FEDQAT_DCHECK(x > 0);
   int exponent = 0;

@@ -3,9 +3,12 @@
 // it. Built with -ffp-contract=off, like everything here.
 #pragma once
 
+#include <span>
+
 namespace fedqat {
 
 double exact_exp2(double x);  // relative error < 1e-15; 0 below -1022, +inf above 1024
+void exact_exp2(std::span<const float> x, float* y);  // y[i] = float(exact_exp2(x[i])), faster
 double exact_log2(double x);  // x > 0 and finite; absolute error < 1e-15 * max(1, |log2 x|)
 double exact_exp(double x);
 double exact_log(double x);

@@ -28,6 +28,16 @@ struct AddArgs {
   OutputGrid grid;
 };
 
+// w [n] in place; v null: no momentum, as if v were 0 before.
+struct SgdArgs {
+  std::ptrdiff_t n;
+  float rate, momentum, decay, prox;
+  const float* g;
+  const float* anchor;
+  float* v;
+  float* w;
+};
+
 struct ElementwiseKernels {
   const char* name;
   Isa isa;
@@ -68,6 +78,9 @@ struct ElementwiseKernels {
   // dv = inside ? dy : 0; returns the sum of dy * (rint(clamp(t)) - (inside ? t : 0)), element i in
   // lane i mod 16, then over the lanes in order.
   float (*add_backward)(const AddArgs& args, const float* dy, float* dv);
+
+  // v = momentum * v + (g + (decay * w + prox * (w - anchor))); w -= rate * v.
+  void (*sgd)(const SgdArgs& args);
 };
 
 std::span<const ElementwiseKernels> elementwise_kernels();  // best first

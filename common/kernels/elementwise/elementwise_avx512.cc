@@ -8,6 +8,6 @@ namespace {
 const ElementwiseKernels kElementwiseAvx512 = {
     "avx512",         Isa::kAvx512Vnni, requantize,    requantize_backward, quantize_weights,
     weights_backward, add_bias,         bias_backward, dequantize,          add,
-    add_backward};
+    add_backward, sgd};
 
 }  // namespace fedqat::kernels

@@ -73,8 +73,8 @@ void LinearLayer::load_codes(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const auto thetas = param(pass, step_.weight_scale);
   const auto bias = param(pass, step_.bias);
+  exact_exp2(thetas, w_scale_.data());
   for (std::size_t c = 0; c < w_scale_.size(); ++c) {
-    w_scale_[c] = static_cast<float>(exact_exp2(thetas[c]));
     bias_code_[c] = bias_code(bias[c], x.grid.scale, w_scale_[c]);
   }
   if (int8_) {

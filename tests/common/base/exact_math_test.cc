@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <vector>
 
 #include "common/base/rng.h"
 
@@ -26,4 +27,18 @@ TEST_CASE("exact_math: whole powers of two are exact and the ends saturate") {
   CHECK(exact_exp2(-2000) == 0);
   CHECK(std::isinf(exact_exp2(2000)));
   CHECK(std::isnan(exact_exp2(std::nan(""))));
+}
+
+TEST_CASE("exact_math: many exp2 at once are the same bits as one by one") {
+  Rng rng({.seed = 6});
+  std::vector<float> x = {0, -0.5F, 0.5F, 1.5F, -1.5F, -160, 130, 1e30F, -1e30F, -0.49999997F};
+  for (int i = 0; i < 5000; ++i) x.push_back(static_cast<float>(100 * rng.uniform_double() - 50));
+  for (const std::size_t n : {std::size_t{0}, std::size_t{7}, std::size_t{8}, x.size()}) {
+    std::vector<float> y(n + 1, -1);
+    exact_exp2(std::span(x).first(n), y.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(y[i] == static_cast<float>(exact_exp2(static_cast<double>(x[i]))));
+    }
+    CHECK(y[n] == -1);
+  }
 }
