@@ -204,10 +204,10 @@ void Network::Impl::backward_step(Pass p, std::size_t step) {
   const StepParams& own = step_params[step];
   p.grads = step_grads[step].span();
   p.first_grad = own.offset;
-  // Integer passes set no gradients of batch normalization: they are 0.
-  for (int i = own.begin; integers && i < own.end; ++i) {
+  // Layers set none for what takes no part in this kind of passes: 0.
+  for (int i = own.begin; i < own.end; ++i) {
     const ParamTensor& t = graph.params[static_cast<std::size_t>(i)];
-    if (!is_batch_norm(t)) continue;
+    if (integers ? !is_batch_norm(t) : !is_scale(t)) continue;
     const auto g = p.grad(t);
     std::fill(g.begin(), g.end(), 0.0F);
   }

@@ -8,6 +8,6 @@ namespace {
 const ElementwiseKernels kElementwiseAvx2 = {
     "avx2",           Isa::kAvx2, requantize,    requantize_backward, quantize_weights,
     weights_backward, add_bias,   bias_backward, dequantize,          add,
-    add_backward, sgd};
+    add_backward,     sgd};
 
 }  // namespace fedqat::kernels

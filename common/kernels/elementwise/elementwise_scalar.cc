@@ -8,6 +8,6 @@ namespace {
 const ElementwiseKernels kElementwiseScalar = {
     "scalar",         Isa::kScalar, requantize,    requantize_backward, quantize_weights,
     weights_backward, add_bias,     bias_backward, dequantize,          add,
-    add_backward, sgd};
+    add_backward,     sgd};
 
 }  // namespace fedqat::kernels
