@@ -131,6 +131,7 @@ std::vector<PlannedRow> default_rows(const wire::Config& base, const wire::Compa
 
 wire::Config fp32_config(wire::Config config) {
   set_bits(config, kFloat);
+  config.mutable_codec()->set_uplink("uniform");
   config.mutable_codec()->set_uplink_bits(kFloat);
   config.mutable_codec()->set_downlink_bits(kFloat);
   return config;

@@ -274,7 +274,7 @@ TEST_CASE("compare: a row that cannot be is refused with its name and line") {
   CHECK_THAT(refusal(row + "set = [\"client.batch=64\",\n\"client.batch=0\"]"),
              StartsWith("c.toml:6:1: compare row 'x': ") && Contains("out of bounds"));
   CHECK_THAT(refusal(row + "set = [\"codec.uplink_bits=9\"]"),
-             StartsWith("c.toml:3:1: compare row 'x': codec.uplink_bits = 9: "));
+             StartsWith("c.toml:3:1: compare row 'x': codec.uplink_bits = 9.0, codec.uplink"));
   CHECK_THAT(refusal(row + "set = [\"quant.warmup_rounds=12\"]"),
              StartsWith("c.toml:3:1: compare row 'x': quant.warmup_rounds = 12"));
   for (const char* key : {"data.name=mnist", " run.seed = 3", "compare.seeds=1", "sim.threads=2"}) {
