@@ -39,6 +39,9 @@ Result<void> check_task(const Graph& graph, const Task& task) {
     return Error{Errc::kInvalid, "task.grid is of another network; get the run's config"};
   }
   const std::string phase(phase_name(task.phase));
+  if (graph.quant.is_dynamic()) {
+    return Error{Errc::kInvalid, "a network with dynamic quantization is not trained"};
+  }
   if ((task.phase == Phase::kFloat) != graph.quant.is_float()) {
     return Error{Errc::kInvalid, "task.phase " + phase + " is not one of a network with " +
                                      std::to_string(graph.quant.weight_bits) +

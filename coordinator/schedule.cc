@@ -1,5 +1,7 @@
 #include "coordinator/schedule.h"
 
+#include <algorithm>
+
 #include "common/quant/quant_spec.h"
 #include "common/wire/config_checks.h"
 
@@ -31,7 +33,7 @@ Result<Schedule> Schedule::make(const wire::Config& config) {
   s.scale_rate_ = static_cast<float>(config.quant().scale_learning_rate());
   s.calibration_samples_ = config.quant().calibration_samples();
   s.spacing_ = config.quant().codebook_spacing() == "lloyd" ? Spacing::kLloyd : Spacing::kEven;
-  s.tied_rounds_ = config.quant().codebook_rounds();
+  s.tied_rounds_ = std::min(config.quant().codebook_rounds(), s.rounds_ / 2);
   s.codebook_ = s.float_ ? config.quant().codebook() : 0;
   s.base_.epochs = c.epochs();
   s.base_.batch = c.batch();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/nn/graph.h"
+#include "common/quant/weight_sharing.h"
 #include "common/wire/config.h"
 #include "common/wire/config_checks.h"
 #include "common/wire/model_config.h"
@@ -32,22 +33,35 @@ wire::Config without_quant(wire::Config config) {
 
 std::string label_of(const std::string& technique, const wire::QuantConfig& quant) {
   if (technique == "fp32") return technique;
+  if (technique == "weight-sharing") return technique + " " + std::to_string(quant.codebook());
+  if (technique == "dynamic") return technique + " W" + std::to_string(quant.weight_bits());
   return technique + " " +
          bits_text(static_cast<int>(quant.weight_bits()),
                    static_cast<int>(quant.activation_bits()));
+}
+
+bool trains_in_fp32_alone(std::string_view technique) {
+  return technique == "fp32" || technique == "weight-sharing";
 }
 
 // `config` with bits and overrides of the row.
 PlannedRow make_row(const std::string& name, const std::string& technique, wire::Config config,
                     wire::Config in_fp32) {
   PlannedRow row;
+  if (technique == "weight-sharing" && in_fp32.quant().codebook() == 0) {
+    in_fp32.mutable_quant()->set_codebook(kMaxCodebook);
+  }
+  if (technique == "weight-sharing") config = in_fp32;
   row.technique = technique;
   row.label = name.empty() ? label_of(technique, config.quant()) : name;
-  const bool shares_weights = technique == "fp32" && config.quant().codebook() > 0;
-  row.train = technique == "qat" ? config
-              : shares_weights   ? std::move(in_fp32)
-                                 : without_quant(std::move(in_fp32));
-  row.deploy = technique == "fp32" ? row.train : std::move(config);
+  if (technique == "qat") {
+    row.train = row.deploy = std::move(config);
+    return row;
+  }
+  const bool shares = technique == "weight-sharing" || in_fp32.quant().codebook() > 0;
+  row.train = shares ? std::move(in_fp32) : without_quant(std::move(in_fp32));
+  if (technique == "dynamic") config.mutable_quant()->set_activation_bits(kFloat);
+  row.deploy = is_after_training(technique) ? std::move(config) : row.train;
   return row;
 }
 
@@ -84,13 +98,13 @@ Result<PlannedRow> listed_row(const wire::Config& base, const wire::CompareRowCo
   const std::string who = "compare row " + (given.name().empty() ? key : "'" + given.name() + "'");
   wire::Config config = base;
   wire::Config in_fp32 = fp32_config(base);
-  if (given.technique() == "fp32") set_bits(config, kFloat);
+  if (trains_in_fp32_alone(given.technique())) set_bits(config, kFloat);
   if (auto r = apply(given, key, who, places, config); !r) return r.error();
   if (auto r = apply(given, key, who, places, in_fp32); !r) return r.error();
   const auto found = places.find(key);
   const std::string place = (found == places.end() ? "" : found->second + ": ") + who;
   const bool is_float = config.quant().weight_bits() == kFloat;
-  if (is_float != (given.technique() == "fp32")) {
+  if (is_float != trains_in_fp32_alone(given.technique())) {
     return Error{Errc::kInvalid,
                  place + ": technique " + given.technique() +
                      " with quant.weight_bits = " + std::to_string(config.quant().weight_bits()) +
@@ -119,6 +133,8 @@ std::vector<PlannedRow> default_rows(const wire::Config& base, const wire::Compa
     rows.back().place = "compare, row " + rows.back().label;
   };
   if (wanted("fp32")) add("fp32", kFloat);
+  if (wanted("dynamic")) add("dynamic", 8);
+  if (wanted("weight-sharing")) add("weight-sharing", kFloat);
   for (const char* technique : {"ptq", "qat"}) {
     for (const std::uint32_t b : bits) {
       if (wanted(technique)) add(technique, b);
@@ -128,6 +144,10 @@ std::vector<PlannedRow> default_rows(const wire::Config& base, const wire::Compa
 }
 
 }  // namespace
+
+bool is_after_training(std::string_view technique) {
+  return technique == "ptq" || technique == "dynamic";
+}
 
 wire::Config fp32_config(wire::Config config) {
   set_bits(config, kFloat);
@@ -163,12 +183,14 @@ Result<void> check_rows(const std::vector<PlannedRow>& rows, const DataSplit& da
     if (auto r = check_config(row.train, row.place, {}); !r) return r;
     // What is quantized after training has no rounds to divide.
     wire::Config deploy = row.deploy;
-    if (row.technique == "ptq") {
+    if (is_after_training(row.technique)) {
       deploy.mutable_run()->clear_rounds();
       deploy.mutable_quant()->clear_warmup_rounds();
       deploy.mutable_quant()->clear_freeze_rounds();
     }
-    if (auto r = check_config(deploy, row.place, {}); !r) return r;
+    if (row.technique != "dynamic") {  // a config that no run could have
+      if (auto r = check_config(deploy, row.place, {}); !r) return r;
+    }
     const Dataset& train = data.train;
     const auto network = network_from_config(deploy, train.shape, train.classes, train.grid);
     if (!network) return at(row.place, network.error());

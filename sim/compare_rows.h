@@ -16,11 +16,14 @@ wire::Config fp32_config(wire::Config config);
 
 struct PlannedRow {
   std::string label;      // unlike that of every other row
-  std::string technique;  // "fp32", "ptq", "qat"
-  wire::Config train;     // in fp32 for ptq; run.seed is that of the first seed
+  std::string technique;  // "fp32", "ptq", "dynamic", "weight-sharing", "qat"
+  wire::Config train;     // in fp32 unless qat; run.seed is that of the first seed
   wire::Config deploy;    // of this the model's bits and scales
   std::string place;      // for errors: "x.toml:12:1: compare row 'coarse'"
 };
+
+// The technique works on the model of the fp32 row: "ptq", "dynamic".
+bool is_after_training(std::string_view technique);
 
 // Techniques and bits of config.compare(), then its rows. `places` is where keys of the config
 // stood, as parse_config() tells. kInvalid: an override that --set would refuse, a key that no row

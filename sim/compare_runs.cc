@@ -46,7 +46,7 @@ Result<RowResult> deploy(const PlannedRow& row, const RunOutcome& run, const Dat
   result.bytes_up = run.report.bytes_up;
   result.bytes_down = run.report.bytes_down;
   result.rounds = static_cast<std::uint32_t>(run.report.rounds.size());
-  if (row.technique == "ptq") {
+  if (is_after_training(row.technique)) {
     wire::Config config = row.deploy;
     config.mutable_run()->set_seed(run.report.seed);
     auto model = quantize(config, run.state, data.train);
@@ -86,8 +86,9 @@ class Runner {
     wire::Config config = row.train;
     config.mutable_run()->set_seed(config.run().seed() + seed);
     config.mutable_sim()->set_threads(static_cast<std::uint32_t>(threads));
-    const std::string what = (row.technique == "ptq" ? row.label + " (in fp32)" : row.label) +
-                             ", seed " + std::to_string(config.run().seed());
+    const std::string what =
+        (is_after_training(row.technique) ? row.label + " (in fp32)" : row.label) + ", seed " +
+        std::to_string(config.run().seed());
     const auto run =
         run_federation(config, data_, [&](const RunReport& so_far, std::uint32_t total) {
           const std::lock_guard lock(mutex_);

@@ -66,9 +66,14 @@ Result<PackedModel> quantize_after_training(const NetworkSpec& network, const Mo
   CalibrationData data(*float_graph, network.input, folded, train, partition,
                        options.calibration_samples);
   ModelState state = copy_weights(*float_graph, folded, *graph);
-  calibrate(*graph, data.histograms(), options.calibration, state);
+  // Dynamic models have no activation grids: nothing is to be seen.
+  const auto histograms = network.quant.is_dynamic()
+                              ? std::vector<Log2Histogram>(graph->steps.size())
+                              : data.histograms();
+  calibrate(*graph, histograms, options.calibration, state);
   if (options.adaround) adaround(*graph, data, state.params);
-  if (options.bias_correction) correct_biases(*graph, data, state.params);
+  if (options.bias_correction && !network.quant.is_dynamic())
+    correct_biases(*graph, data, state.params);
   return pack_model(*graph, state, network.input);
 }
 

@@ -9,6 +9,7 @@
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/pool/pool.h"
 #include "common/nn/depthwise_int.h"
+#include "common/nn/dynamic_engine.h"
 #include "common/nn/integer_ops.h"
 #include "common/nn/loss.h"
 #include "common/nn/network.h"
@@ -46,7 +47,8 @@ struct Engine::Impl {
   const Graph graph;
   const int max_batch;
   Buffer<float> logits;
-  std::optional<Network> network;  // fp32 models
+  std::optional<Network> network;        // fp32 models
+  std::optional<DynamicEngine> dynamic;  // dynamic models
   // Integer models: parallel to graph.steps, values one longer.
   std::vector<std::optional<LinearInt>> linear;
   std::vector<std::optional<DepthwiseInt>> depthwise;
@@ -139,6 +141,8 @@ Result<Engine> Engine::make(PackedModel model, int max_batch) {
   if (impl->model.quant.is_float()) {
     impl->network.emplace(impl->graph, impl->model.input, max_batch);
     impl->network->load(float_state(impl->graph, impl->model));
+  } else if (impl->model.quant.is_dynamic()) {
+    impl->dynamic.emplace(impl->graph, impl->model, max_batch);
   } else {
     impl->prepare_integers();
   }
@@ -154,6 +158,11 @@ std::span<const std::uint8_t> Engine::run(const std::uint8_t* codes, int n) {
   if (m.network) {
     m.network->infer_batch(codes, n);
     std::copy_n(m.network->logits().data(), outputs, m.logits.data());
+    return {};
+  }
+  if (m.dynamic) {
+    const auto y = m.dynamic->run(codes, n);
+    std::copy(y.begin(), y.end(), m.logits.data());
     return {};
   }
   std::copy_n(codes, static_cast<std::size_t>(n) * m.graph.spec.input.size(), m.values[0].data());

@@ -27,7 +27,7 @@ class Engine {
   Engine(Engine&&) noexcept;
 
   // codes [n, input], 1 <= n <= max_batch. Returns the output codes [n, classes]
-  // (empty for fp32 models); logits() are their real values.
+  // (empty for fp32 and dynamic models); logits() are their real values.
   std::span<const std::uint8_t> run(const std::uint8_t* codes, int n);
   std::span<const float> logits() const;
 

@@ -10,14 +10,15 @@ namespace {
 Result<void> check_bits(const QuantSpec& q) {
   const auto in_range = [](int bits) { return bits >= 2 && bits <= 8; };
   const bool is_float = q.weight_bits == kFloatBits && q.activation_bits == kFloatBits;
-  if (is_float ||
-      (in_range(q.weight_bits) && in_range(q.activation_bits) && in_range(q.edge_bits))) {
+  const bool activations = in_range(q.activation_bits) || q.activation_bits == kFloatBits;
+  if (is_float || (in_range(q.weight_bits) && activations && in_range(q.edge_bits))) {
     return {};
   }
-  return Error{Errc::kInvalid,
-               "bits of weights and activations must be 2..8, or 32 for both: weights " +
-                   std::to_string(q.weight_bits) + ", activations " +
-                   std::to_string(q.activation_bits) + ", edges " + std::to_string(q.edge_bits)};
+  return Error{
+      Errc::kInvalid,
+      "bits of weights and activations must be 2..8, or 32 for both or activations: weights " +
+          std::to_string(q.weight_bits) + ", activations " + std::to_string(q.activation_bits) +
+          ", edges " + std::to_string(q.edge_bits)};
 }
 
 // Bounds that keep the memory of a hostile description small; far above any network for devices.
@@ -181,7 +182,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
             layout.add(s, i, ParamKind::kWeightScale, "weight_scale", s.out.c, channels);
       }
     }
-    if (s.requantizes() && !quant.is_float()) {
+    if (s.requantizes() && !quant.is_float() && !quant.is_dynamic()) {
       const bool output = i + 1 == static_cast<int>(g.steps.size());
       s.activation_bits = output ? quant.edge_bits : quant.activation_bits;
       s.activation_scale = layout.add(s, i, ParamKind::kActivationScale, "activation_scale", 1, 1);

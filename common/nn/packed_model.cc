@@ -31,6 +31,10 @@ PackedStep pack_linear(const Graph& graph, const ModelState& state, const Step& 
   kernels::elementwise().quantize_weights(
       w.data(), step.out.c, static_cast<int>(w.size()) / step.out.c, packed.weight_scales.data(),
       (1 << (step.weight_bits - 1)) - 1, packed.weights.data(), unused.data());
+  if (graph.quant.is_dynamic()) {
+    packed.float_bias.assign(bias.begin(), bias.end());
+    return packed;
+  }
   for (std::size_t c = 0; c < bias.size(); ++c) {
     packed.bias.push_back(bias_code(bias[c], x_scale, packed.weight_scales[c]));
   }
@@ -57,10 +61,12 @@ Result<void> check_float(const Step& step, const PackedStep& p, std::size_t weig
   return {};
 }
 
-Result<void> check_linear(const Step& step, const PackedStep& p, std::size_t weights) {
+Result<void> check_linear(const Step& step, const PackedStep& p, std::size_t weights,
+                          bool dynamic) {
   const auto channels = static_cast<std::size_t>(step.out.c);
   if (p.weights.size() != weights || p.weight_scales.size() != channels ||
-      p.bias.size() != channels) {
+      p.bias.size() != (dynamic ? 0 : channels) ||
+      p.float_bias.size() != (dynamic ? channels : 0)) {
     return step_error(step, "wrong number of weights, scales or biases");
   }
   const int limit = (1 << (step.weight_bits - 1)) - 1;
@@ -72,6 +78,9 @@ Result<void> check_linear(const Step& step, const PackedStep& p, std::size_t wei
   }
   for (const std::int32_t b : p.bias) {
     if (b > 1 << 30 || b < -(1 << 30)) return step_error(step, "a bias is beyond 2^30");
+  }
+  for (const float b : p.float_bias) {
+    if (!std::isfinite(b)) return step_error(step, "a bias is not finite");
   }
   for (const float s : p.weight_scales) {
     if (!usable(s)) return step_error(step, "a weight scale is outside 2^-40..2^40");
@@ -141,8 +150,9 @@ Result<void> validate(const PackedModel& model) {
     }
     if (s.has_weights()) {
       const std::size_t weights = graph->params[static_cast<std::size_t>(s.weight)].size;
-      const auto ok =
-          model.quant.is_float() ? check_float(s, p, weights) : check_linear(s, p, weights);
+      const auto ok = model.quant.is_float()
+                          ? check_float(s, p, weights)
+                          : check_linear(s, p, weights, model.quant.is_dynamic());
       if (!ok) return ok;
     }
   }

@@ -23,7 +23,7 @@ struct PackedStep {
   std::int32_t activation_zero = 0;  // 0..2^activation_bits - 1
   // fp32 models instead of the above:
   std::vector<float> float_weights;
-  std::vector<float> float_bias;
+  std::vector<float> float_bias;  // dynamic ones instead of bias
 };
 
 struct PackedModel {

@@ -11,7 +11,7 @@ namespace fedqat {
 namespace {
 
 int group_of(const std::string& technique) {
-  constexpr const char* kKnown[] = {"qat", "fp32", "ptq"};
+  constexpr const char* kKnown[] = {"qat", "fp32", "ptq", "dynamic", "weight-sharing"};
   const auto* const at = std::find(std::begin(kKnown), std::end(kKnown), technique);
   return static_cast<int>(at - std::begin(kKnown));
 }

@@ -24,6 +24,8 @@ double deviation_of(const std::vector<double>& values) {
 std::string CompareRow::label() const {
   if (!name.empty()) return name;
   if (technique == "fp32") return technique;
+  if (technique == "weight-sharing") return technique;
+  if (technique == "dynamic") return technique + " W" + std::to_string(weight_bits);
   return technique + " " + bits_text(weight_bits, activation_bits);
 }
 

@@ -61,7 +61,7 @@ expect 0 'qat W4A4' compare "$work/small.toml" --out "$work/cmp" --set run.round
 for file in config.toml compare.json compare.html manifest.json; do
   [ -s "$work/cmp/$file" ] || fail "compare did not write $file"
 done
-[ "$(grep -c '"technique"' "$work/cmp/compare.json")" = 5 ] || fail "compare.json has not 5 rows"
+[ "$(grep -c '"technique"' "$work/cmp/compare.json")" = 7 ] || fail "compare.json has not 7 rows"
 
 cat >>"$work/small.toml" <<'END'
 [[compare.rows]]
@@ -69,7 +69,7 @@ name = "coarse"
 set = ["codec.uplink_bits=2"]
 END
 expect 0 '^coarse ' compare "$work/small.toml" --out "$work/cmp" --set run.rounds=4
-grep -q 'round 32/32  run 8/8' "$work/stderr" || fail "no progress over all runs on stderr"
+grep -q 'round 40/40  run 10/10' "$work/stderr" || fail "no progress over all runs on stderr"
 expect 0 '^coarse ' compare "$work/cmp/config.toml" --out "$work/cmp2" --quiet
 sed -i 's/uplink_bits=2/uplink_bit=2/' "$work/small.toml"
 expect 2 "small.toml:17:8: compare row 'coarse': --set codec.uplink_bit=2: unknown key" \

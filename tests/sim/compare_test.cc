@@ -45,8 +45,26 @@ TEST_CASE("compare: int8 after training is near the fp32 model it came from, 2 b
   }
 }
 
+TEST_CASE("compare: dynamic quantization and weight sharing are near fp32, and smaller") {
+  const auto config = small_config(
+      "[compare]\ntechniques = [\"fp32\", \"dynamic\", \"weight-sharing\"]\nseeds = 1\n");
+  const auto outcome = compare_techniques(config, load_digits(), kGoOn);
+  if (!outcome) FAIL(outcome.error().what);
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[1].label() == "dynamic W8");
+  CHECK(rows[1].mean() == Approx(rows[0].mean()).margin(0.01));
+  CHECK(rows[1].model_bytes < rows[0].model_bytes / 2);
+  CHECK(rows[1].bytes_up == rows[0].bytes_up);
+  CHECK(rows[2].technique == "weight-sharing");
+  CHECK(rows[2].mean() == Approx(rows[0].mean()).margin(0.02));
+  CHECK(rows[2].model_bytes < rows[0].model_bytes / 2);
+}
+
 TEST_CASE("compare: every row has an accuracy for each seed, and seeds differ") {
-  const auto config = small_config("[sim]\nthreads = 1\n[compare]\nbits = [8]\nseeds = 2\n");
+  const auto config = small_config(
+      "[sim]\nthreads = 1\n[compare]\ntechniques = [\"fp32\", \"ptq\", \"qat\"]\nbits = [8]\nseeds "
+      "= 2\n");
   std::vector<std::string> runs;
   const auto outcome = compare_techniques(
       config, load_digits(), [&](const std::string& what, const RunReport&, std::uint32_t) {
@@ -100,7 +118,7 @@ TEST_CASE("compare: stopped early, it keeps the rows that are finished") {
       });
   REQUIRE(outcome);
   CHECK_FALSE(outcome->complete);
-  CHECK(outcome->report.rows.size() == 2);
+  CHECK(outcome->report.rows.size() == 4);
 }
 
 TEST_CASE("compare: rows of one's own follow the usual ones, with their overrides") {
@@ -238,7 +256,7 @@ TEST_CASE("compare: recall and disagreement agree with accuracy") {
   std::vector<double> share(10);
   for (const auto label : data.test.labels) share[label] += 1.0 / double(data.test.size());
   const auto& rows = outcome->report.rows;
-  REQUIRE(rows.size() == 3);
+  REQUIRE(rows.size() == 5);
   for (const CompareRow& row : rows) {
     double accuracy = 0;
     REQUIRE(row.class_recall.size() == 10);

@@ -41,6 +41,20 @@ TEST_CASE("model_file: a model comes back and computes the same") {
   REQUIRE(std::equal(a->logits().begin(), a->logits().end(), b->logits().begin()));
 }
 
+TEST_CASE("model_file: a model with dynamic quantization comes back") {
+  const auto graph = build_graph(every_layer_model({8, 8, 1}, 3), {8, kFloatBits, 8});
+  ModelState state = init_model(*graph, 1);
+  state.quantized = true;
+  const PackedModel model = pack_model(*graph, state, {});
+  const auto back = decode_model(encode_model(model), "m.fedqat");
+  REQUIRE(back);
+  CHECK(back->quant.is_dynamic());
+  for (std::size_t i = 0; i < model.steps.size(); ++i) {
+    CHECK(back->steps[i].weights == model.steps[i].weights);
+    CHECK(back->steps[i].float_bias == model.steps[i].float_bias);
+  }
+}
+
 TEST_CASE("model_file: a file cut anywhere is refused with its name and an offset") {
   const Bytes file = encode_model(some_model(8));
   for (std::size_t n = 0; n < file.size(); ++n) {
