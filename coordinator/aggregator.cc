@@ -61,7 +61,9 @@ std::uint64_t max_total_samples(const UpdateGrid& grid) {
   return static_cast<std::uint64_t>(kTop64 / top);
 }
 
-Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(code_loops()) {
+Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms, std::vector<RangeVotes> votes)
+    : loops_(code_loops()) {
+  FEDQAT_CHECK(votes.empty() || votes.size() == histograms);
   FEDQAT_CHECK(check_grid(grid));
   std::size_t elements = 0;
   for (const TensorGrid& tensor : grid) {
@@ -73,6 +75,7 @@ Aggregator::Aggregator(UpdateGrid grid, std::size_t histograms) : loops_(code_lo
   total_.sums.resize(elements);
   total_.max_abs.resize(grid.size());
   total_.histograms.resize(histograms);
+  total_.votes = std::move(votes);
   total_.grid = std::move(grid);
 }
 
@@ -126,6 +129,9 @@ void Aggregator::accumulate(ByteView payload, const UpdateStats& stats) {
   }
   for (std::size_t s = 0; s < total_.histograms.size(); ++s) {
     total_.histograms[s].merge(stats.histograms[s]);
+  }
+  for (std::size_t s = 0; s < total_.votes.size(); ++s) {
+    total_.votes[s].add(stats.histograms[s], stats.samples);
   }
 }
 
@@ -195,6 +201,7 @@ Result<void> Aggregator::merge(Aggregator&& other) {
   for (std::size_t s = 0; s < in.histograms.size(); ++s) {
     total_.histograms[s].merge(in.histograms[s]);
   }
+  for (std::size_t s = 0; s < in.votes.size(); ++s) total_.votes[s].merge(in.votes[s]);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "common/codec/code_loops.h"
 #include "common/codec/update_codec.h"
 #include "common/wire/messages.h"
+#include "coordinator/scale_rule.h"
 
 namespace fedqat {
 
@@ -24,6 +25,7 @@ struct Aggregate {
   std::uint64_t clipped = 0;
   std::vector<float> max_abs;  // greatest of all clients
   std::vector<Log2Histogram> histograms;
+  std::vector<RangeVotes> votes;  // [steps] for rules that need each client's range, else none
 
   bool operator==(const Aggregate&) const = default;
 };
@@ -34,8 +36,8 @@ std::uint64_t max_total_samples(const UpdateGrid& grid);
 // Not thread-safe.
 class Aggregator {
  public:
-  // histograms: how many an update must bring, 0 or one for each step.
-  Aggregator(UpdateGrid grid, std::size_t histograms);
+  // histograms: how many an update must bring, 0 or one for each step. votes: as many, or none.
+  Aggregator(UpdateGrid grid, std::size_t histograms, std::vector<RangeVotes> votes = {});
 
   // May this update be added? kCorrupt, kInvalid: shapes, ranges, a max_abs that the payload
   // contradicts, or a weight with which a sum could overflow. Refuses this update only.

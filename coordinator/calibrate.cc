@@ -45,4 +45,26 @@ void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms,
   state.quantized = true;
 }
 
+std::vector<RangeVotes> votes_for(const Graph& graph, const wire::Config& config) {
+  std::vector<RangeVotes> votes;
+  if (scale_rule(config.quant().scale_rule()) == ScaleRule::kHistogram) return votes;
+  for (const Step& step : graph.steps) {
+    const int bits = step.activation_scale == kNone ? 8 : step.activation_bits;
+    votes.emplace_back(bits, step.relu);
+  }
+  return votes;
+}
+
+void apply_votes(const Graph& graph, std::span<const RangeVotes> votes, ScaleRule rule,
+                 ModelState& state) {
+  for (std::size_t s = 0; s < votes.size(); ++s) {
+    const Step& step = graph.steps[s];
+    if (step.activation_scale == kNone) continue;
+    const ActivationGrid grid = votes[s].fit(rule);
+    const auto& scale = graph.params[static_cast<std::size_t>(step.activation_scale)];
+    state.params[scale.offset] = log2_of(grid.scale);
+    state.zero_points[s] = grid.zero;
+  }
+}
+
 }  // namespace fedqat

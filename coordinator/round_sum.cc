@@ -9,11 +9,12 @@ namespace fedqat {
 
 double staleness_weight(std::uint32_t age) { return 1 / std::sqrt(1 + static_cast<double>(age)); }
 
-Aggregator& RoundSum::of(std::uint32_t trained, const UpdateGrid& grid, std::size_t histograms) {
+Aggregator& RoundSum::of(std::uint32_t trained, const UpdateGrid& grid, std::size_t histograms,
+                         std::vector<RangeVotes> votes) {
   FEDQAT_CHECK(trained <= round_);
   const auto found = sums_.find(trained);
   if (found != sums_.end()) return found->second;
-  return sums_.emplace(trained, Aggregator(grid, histograms)).first->second;
+  return sums_.emplace(trained, Aggregator(grid, histograms, std::move(votes))).first->second;
 }
 
 std::map<std::uint32_t, Aggregate> RoundSum::report() && {

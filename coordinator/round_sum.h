@@ -18,8 +18,10 @@ class RoundSum {
  public:
   explicit RoundSum(std::uint32_t round) : round_(round) {}
 
-  // Of updates that were trained in round `trained`, 1..round. histograms: how many they bring.
-  Aggregator& of(std::uint32_t trained, const UpdateGrid& grid, std::size_t histograms);
+  // Of updates that were trained in round `trained`, 1..round. histograms, votes: as
+  // for an Aggregator.
+  Aggregator& of(std::uint32_t trained, const UpdateGrid& grid, std::size_t histograms,
+                 std::vector<RangeVotes> votes = {});
   // Consumes this. By the round they were trained in; without those that got no update.
   std::map<std::uint32_t, Aggregate> report() &&;
 

@@ -30,7 +30,7 @@ class RangeVotes {
   // bits 2..8 and relu as in fit_activation().
   RangeVotes(int bits, bool relu) : bits_(bits), relu_(relu) {}
 
-  // samples >= 1; those of all clients together stay below 2^26.
+  // samples >= 1; those of all clients together stay below 2^25.
   void add(const Log2Histogram& h, std::uint32_t samples);
   void merge(const RangeVotes& other);
 

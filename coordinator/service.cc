@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/fs.h"
 #include "common/wire/config.h"
+#include "coordinator/calibrate.h"
 
 namespace fedqat {
 namespace {
@@ -214,7 +215,8 @@ void Coordinator::move_to_open(ClientId who) {
 
 Aggregator& Coordinator::sum_of(const PlannedRound& plan) {
   const bool observes = plan.training.calibration_samples > 0;
-  return sum_->of(plan.round.rules().round, plan.grid, observes ? graph_->steps.size() : 0);
+  return sum_->of(plan.round.rules().round, plan.grid, observes ? graph_->steps.size() : 0,
+                  observes ? votes_for(*graph_, config_) : std::vector<RangeVotes>{});
 }
 
 Reply Coordinator::answer(ClientId who, UploadUpdate&& request, std::int64_t now_ms) {

@@ -413,7 +413,9 @@ void Coordinator::commit(std::int64_t now_ms) {
   }
   planner_->learn(max_abs);
   if (current_.phase == Phase::kObserve) {
-    calibrate(*graph_, sums.at(number).histograms, calibration_from_config(config_), state_.model);
+    const Aggregate& sum = sums.at(number);
+    calibrate(*graph_, sum.histograms, calibration_from_config(config_), state_.model);
+    apply_votes(*graph_, sum.votes, *scale_rule(config_.quant().scale_rule()), state_.model);
   }
   current_.invited = round.invited();
   current_.tasked = round.tasked();

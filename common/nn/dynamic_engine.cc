@@ -140,9 +140,9 @@ void DynamicEngine::run_step(std::size_t step, int n) {
 
 std::span<const float> DynamicEngine::run(const std::uint8_t* codes, int n) {
   const auto samples = static_cast<std::size_t>(n);
-  kernels::elementwise().dequantize(
-      codes, static_cast<std::ptrdiff_t>(samples * graph_.spec.input.size()), model_.input.scale,
-      model_.input.zero, values_[0].data());
+  kernels::elementwise().dequantize(codes,
+                                    static_cast<std::ptrdiff_t>(samples * graph_.spec.input.size()),
+                                    model_.input.scale, model_.input.zero, values_[0].data());
   for (std::size_t i = 0; i < graph_.steps.size(); ++i) run_step(i, n);
   return values_.back().span().first(samples * static_cast<std::size_t>(graph_.spec.classes));
 }

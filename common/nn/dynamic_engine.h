@@ -34,9 +34,9 @@ class DynamicEngine {
 
   const Graph& graph_;
   const PackedModel& model_;
-  std::vector<Weighted> weighted_;      // parallel to graph.steps
-  std::vector<Buffer<float>> values_;   // one longer
-  std::vector<float> scales_;           // [batch], of a layer's input
+  std::vector<Weighted> weighted_;     // parallel to graph.steps
+  std::vector<Buffer<float>> values_;  // one longer
+  std::vector<float> scales_;          // [batch], of a layer's input
   Buffer<std::uint8_t> codes_, unused_;
   Buffer<std::int32_t> acc_;
   Buffer<std::uint8_t> which_;

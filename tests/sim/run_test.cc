@@ -103,6 +103,18 @@ TEST_CASE("run: the same seed gives the same bytes on any number of threads") {
   REQUIRE(run(config).model_file != want.model_file);
 }
 
+TEST_CASE("run: each rule for common activation ranges gives its own model, on any threads") {
+  auto config = small_run();
+  std::vector<Digest> models;
+  for (const char* rule : {"histogram", "mean", "log-mean", "max", "min-max"}) {
+    config.mutable_quant()->set_scale_rule(rule);
+    models.push_back(sha256(run(config).model_file));
+    for (std::size_t i = 0; i + 1 < models.size(); ++i) CHECK(models[i] != models.back());
+  }
+  config.mutable_sim()->set_threads(1);
+  CHECK(sha256(run(config).model_file) == models.back());
+}
+
 TEST_CASE("run: rounds with drop-outs end at their deadline with who is there") {
   auto config = small_run();
   config.mutable_sim()->set_dropout(0.3);
