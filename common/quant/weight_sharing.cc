@@ -86,7 +86,7 @@ std::vector<float> means(const Sorted& w, const std::vector<std::size_t>& border
 }  // namespace
 
 int codebook_size(std::size_t n, int wanted) {
-  return std::min(wanted, static_cast<int>(std::clamp<std::size_t>(n / 32, 16, kMaxCodebook)));
+  return std::min(wanted, static_cast<int>(std::clamp<std::size_t>(n / 64, 16, kMaxCodebook)));
 }
 
 SharedWeights share_weights(std::span<const float> w, int entries, Spacing spacing) {

@@ -12,7 +12,7 @@ namespace fedqat {
 inline constexpr int kMaxCodebook = 256;
 
 // Entries for a tensor of n weights where `wanted` are asked for: an entry of 32 bits has to serve
-// 32 weights, but 16 entries are worth it in any case.
+// 64 weights, half a bit each, but 16 entries are worth it in any case.
 int codebook_size(std::size_t n, int wanted);
 
 struct SharedWeights {
