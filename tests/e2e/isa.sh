@@ -38,6 +38,7 @@ same() {
 
 same float --set client.backward='"float"'
 same int8 --set client.backward='"int8"'
+same eden --set codec.uplink=eden --set codec.uplink_bits=1.5 --set codec.downlink_bits=4
 same resnet --set client.backward='"int8"' --set model.name='"resnet8"' --set run.rounds=3 \
   --set data.max_train_samples=120 --set quant.weight_bits=8 --set quant.activation_bits=8
 [ "$(json "$work/float-scalar/manifest.json" model_sha256)" != \
