@@ -1,11 +1,17 @@
 #include "coordinator/cohort.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "common/base/rng.h"
 
 namespace fedqat {
+
+std::uint32_t share_of(double share, std::uint32_t n) {
+  const auto whole = static_cast<double>(n);
+  return static_cast<std::uint32_t>(std::ceil(share * whole - 1e-9 * whole));
+}
 
 std::vector<ClientId> choose_cohort(std::uint64_t seed, std::uint32_t round,
                                     const Attendance& attendance, std::uint32_t count) {

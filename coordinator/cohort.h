@@ -20,6 +20,9 @@ struct Attendance {
   bool operator==(const Attendance&) const = default;
 };
 
+// ceil(share n) as written in decimals: 0.55 * 100 is a little above 55 in binary.
+std::uint32_t share_of(double share, std::uint32_t n);
+
 // The first `count` eligible clients, those present before the absent ones, each in the round's
 // random order, which depends on seed and round alone: a greater count adds clients and keeps those
 // there were. O(clients).

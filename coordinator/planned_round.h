@@ -5,6 +5,7 @@
 
 #include "common/codec/update_codec.h"
 #include "common/wire/messages.h"
+#include "coordinator/grid_planner.h"
 #include "coordinator/round.h"
 #include "coordinator/run_state.h"
 
@@ -19,6 +20,10 @@ struct PlannedRound {
   Bytes broadcast;  // empty: not kept any more
   Digest broadcast_sha256{};
 
+  Moving moving() const {
+    return {.scales = training.scale_learning_rate > 0,
+            .batch_norm = phase != Phase::kQuantized && phase != Phase::kFrozen};
+  }
   EarlierRound summary() const {
     return {round.rules().round, ranges, round.delivered(), round.missing()};
   }

@@ -63,7 +63,6 @@ void RangeVotes::add(const Log2Histogram& h, std::uint32_t samples) {
   low_.add(double{own.scale} * own.zero, largest_seen(h.negative), samples);
   high_.add(double{own.scale} * (levels - own.zero), largest_seen(h.positive), samples);
   samples_ += samples;
-  merged_.merge(h);
 }
 
 void RangeVotes::merge(const RangeVotes& other) {
@@ -71,7 +70,6 @@ void RangeVotes::merge(const RangeVotes& other) {
   low_.merge(other.low_);
   high_.merge(other.high_);
   samples_ += other.samples_;
-  merged_.merge(other.merged_);
 }
 
 double RangeVotes::distance(const End& end, ScaleRule rule) const {
@@ -92,7 +90,7 @@ double RangeVotes::distance(const End& end, ScaleRule rule) const {
 }
 
 ActivationGrid RangeVotes::fit(ScaleRule rule) const {
-  if (rule == ScaleRule::kHistogram || samples_ == 0) return fit_activation(merged_, bits_, relu_);
+  FEDQAT_CHECK(samples_ > 0);
   const int levels = (1 << bits_) - 1;
   const double high = distance(high_, rule);
   if (relu_) return {static_cast<float>(high / levels), 0};

@@ -23,8 +23,8 @@ enum class ScaleRule {
 // "histogram", "mean", "log-mean", "max", "min-max"; else nothing.
 std::optional<ScaleRule> scale_rule(std::string_view name);
 
-// What all rules need of the clients' histograms of one activation. Integers and maxima, so that
-// the order of clients does not matter. Not thread-safe.
+// What the other rules need of the clients' histograms of one activation. Integers and maxima, so
+// that the order of clients does not matter. Not thread-safe.
 class RangeVotes {
  public:
   // bits 2..8 and relu as in fit_activation().
@@ -34,8 +34,8 @@ class RangeVotes {
   void add(const Log2Histogram& h, std::uint32_t samples);
   void merge(const RangeVotes& other);
 
+  // rule: any but kHistogram, which fits the merged histogram and needs no votes.
   ActivationGrid fit(ScaleRule rule) const;
-  const Log2Histogram& histogram() const { return merged_; }
   bool operator==(const RangeVotes&) const = default;
 
  private:
@@ -54,7 +54,6 @@ class RangeVotes {
   int bits_;
   bool relu_;
   std::int64_t samples_ = 0;
-  Log2Histogram merged_;
   End low_, high_;
 };
 

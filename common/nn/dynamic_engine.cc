@@ -22,7 +22,9 @@ float round_sample(const float* x, std::size_t size, std::uint8_t* codes) {
   const float scale = top / kTop;
   const float inverse = scale > 0 && std::isfinite(1 / scale) ? 1 / scale : 0;
   for (std::size_t i = 0; i < size; ++i) {
-    const float code = (x[i] * inverse + kRound) - kRound;
+    // The comparisons also take the NaN that an overflow before may have left.
+    const float inside = std::min(std::max(-float{kTop}, x[i] * inverse), float{kTop});
+    const float code = (inside + kRound) - kRound;
     codes[i] = static_cast<std::uint8_t>(static_cast<int>(code) + kZero);
   }
   return inverse > 0 ? scale : 0;

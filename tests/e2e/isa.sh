@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# One seed gives one model, whether gradients are fp32 or integers: the scalar kernels, AVX2, AVX-VNNI and AVX-512-VNNI end in the same hash, in fp32
-# rounds, in integer rounds and in the fp32 twin. What the machine lacks falls back to the next.
+# One seed gives one model: the scalar kernels, AVX2, AVX-VNNI and AVX-512-VNNI end in the same
+# hash, with gradients in fp32 and in integers, with EDEN updates, and in the fp32 twin. What the
+# machine lacks falls back to the next.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 cat >"$work/short.toml" <<'END'

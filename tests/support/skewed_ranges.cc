@@ -42,6 +42,7 @@ std::vector<double> excess_error(const std::vector<ScaleRule>& rules, double spr
   for (int trial = 0; trial < trials; ++trial) {
     Rng rng({.seed = 7, .round = static_cast<std::uint32_t>(trial)});
     RangeVotes votes(bits, false);
+    Log2Histogram merged;
     std::vector<float> pooled;
     for (int client = 0; client < kClients; ++client) {
       const double width = std::exp(spread * rng.normal());
@@ -52,11 +53,15 @@ std::vector<double> excess_error(const std::vector<ScaleRule>& rules, double spr
       Log2Histogram h;
       h.add(values);
       votes.add(h, kValues);
+      merged.merge(h);
       pooled.insert(pooled.end(), values.begin(), values.end());
     }
-    const double best = least_error(pooled, votes.fit(ScaleRule::kHistogram), bits);
+    const ActivationGrid of_merged = fit_activation(merged, bits, false);
+    const double best = least_error(pooled, of_merged, bits);
     for (std::size_t r = 0; r < rules.size(); ++r) {
-      excess[r] += squared_error(pooled, votes.fit(rules[r]), bits) / best / trials;
+      const bool needs_votes = rules[r] != ScaleRule::kHistogram;
+      const ActivationGrid grid = needs_votes ? votes.fit(rules[r]) : of_merged;
+      excess[r] += squared_error(pooled, grid, bits) / best / trials;
     }
   }
   return excess;

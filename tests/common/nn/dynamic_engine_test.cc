@@ -85,6 +85,25 @@ TEST_CASE("dynamic engine: every kind of layer is near the network in fp32, at a
   }
 }
 
+TEST_CASE("dynamic engine: values that overflow give some output, as any file may ask for it") {
+  PackedModel model = one_layer();
+  model.spec.nodes = {{"input", Op::kInput, {}},
+                      {"a", Op::kDense, {0}, 2},
+                      {"b", Op::kDense, {1}, 2},
+                      {"out", Op::kDense, {2}, 2}};
+  PackedStep wide;
+  wide.weights = {127, 127, 127, -127};
+  wide.weight_scales = {kMaxScale, kMaxScale};
+  wide.float_bias = {3e38F, -3e38F};
+  model.steps[0].float_bias = {3e38F, 3e38F};
+  model.steps = {model.steps[0], wide, wide};
+  auto engine = Engine::make(model, 1);
+  if (!engine) FAIL(engine.error().what);
+  const std::uint8_t codes[] = {255, 0, 255};
+  engine->run(codes, 1);
+  CHECK(engine->logits().size() >= 2);
+}
+
 TEST_CASE("dynamic engine: a model with a part of another kind is refused") {
   PackedModel model = one_layer();
   model.steps[0].bias = {1, 2};
