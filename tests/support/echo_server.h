@@ -56,9 +56,18 @@ struct EchoServer {
   std::unique_ptr<TlsServer> server;
 };
 
+// A sanitizer's build needs longer: real-time limits of a test, in ms, are stretched for it.
+inline std::int64_t patient_ms(std::int64_t ms) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 3 * ms;
+#else
+  return ms;
+#endif
+}
+
 // True as soon as `condition` holds; false if it does not within `limit_ms`.
 template <class Condition>
-bool eventually(Condition condition, std::int64_t limit_ms = 5000) {
+bool eventually(Condition condition, std::int64_t limit_ms = 30000) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(limit_ms);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;

@@ -46,7 +46,7 @@ struct ScriptedServer {
     TlsTransportOptions o;
     o.host = "127.0.0.1";
     o.port = listener.port();
-    o.stall_timeout_ms = 300;
+    o.stall_timeout_ms = patient_ms(300);
     return o;
   }
   RawListener listener;
@@ -81,15 +81,15 @@ TEST_CASE("transport: a listener that never speaks") {
   TlsTransportOptions o;
   o.host = "127.0.0.1";
   o.port = silent.port();
-  o.handshake_timeout_ms = 200;
+  o.handshake_timeout_ms = patient_ms(200);
   TlsTransport client(o, pki().client_context());
   const std::int64_t ms = elapsed_ms([&] {
     const auto reply = client.call(test_frame(8));
     REQUIRE_FALSE(reply);
     CHECK(reply.error().code == Errc::kTimeout);
   });
-  CHECK(ms >= 200);
-  CHECK(ms < 1200);
+  CHECK(ms >= patient_ms(200));
+  CHECK(ms < patient_ms(1200));
 }
 
 TEST_CASE("transport: a reply announced above the cap is refused unread") {
@@ -118,7 +118,7 @@ TEST_CASE("transport: what is no frame is not sent") {
 
 TEST_CASE("transport: a connection the idle server has closed is made anew unnoticed") {
   ServerOptions options;
-  options.idle_timeout_ms = 100;
+  options.idle_timeout_ms = patient_ms(100);
   EchoServer echo(pki().server_context(), options);
   TlsTransport client(echo.client_options(), pki().client_context());
   for (std::uint64_t i = 1; i <= 3; ++i) {
@@ -136,7 +136,7 @@ TEST_CASE("transport: limits on its share of the line are kept") {
   TlsTransport client(o, pki().client_context());
   const std::int64_t ms = elapsed_ms([&] { CHECK(client.call(test_frame(50'000))); });
   CHECK(ms >= 450);
-  CHECK(ms < 2000);
+  CHECK(ms < patient_ms(2000));
 }
 
 TEST_CASE("transport: traffic counts what went over the wire") {
@@ -157,14 +157,14 @@ TEST_CASE("transport: traffic counts what went over the wire") {
 
 TEST_CASE("transport: every fault ends in an error within its limit, and a healed line works") {
   ServerOptions options;
-  options.stall_timeout_ms = 1000;
-  options.handshake_timeout_ms = 1000;
+  options.stall_timeout_ms = patient_ms(1000);
+  options.handshake_timeout_ms = patient_ms(1000);
   EchoServer echo(pki().server_context(), options);
   FaultProxy proxy("127.0.0.1", echo.server->port(), 7);
   TlsTransportOptions o = echo.client_options();
   o.port = proxy.port();
-  o.handshake_timeout_ms = 400;
-  o.stall_timeout_ms = 400;
+  o.handshake_timeout_ms = patient_ms(400);
+  o.stall_timeout_ms = patient_ms(400);
   TlsTransport client(o, pki().client_context());
   const Bytes frame = test_frame(200'000);
 
@@ -182,7 +182,7 @@ TEST_CASE("transport: every fault ends in an error within its limit, and a heale
           CHECK_FALSE(reply);
           if (!reply) CHECK(reply.error().what.find("127.0.0.1 port") == 0);
         });
-        CHECK(ms < 1500);
+        CHECK(ms < patient_ms(1500));
         proxy.heal();
         const auto again = client.call(frame);
         REQUIRE(again);
@@ -200,7 +200,7 @@ TEST_CASE("transport: a half-open line is a timeout") {
   proxy.set(faults);
   TlsTransportOptions o = echo.client_options();
   o.port = proxy.port();
-  o.handshake_timeout_ms = 200;
+  o.handshake_timeout_ms = patient_ms(200);
   TlsTransport client(o, pki().client_context());
   const auto reply = client.call(test_frame(8));
   REQUIRE_FALSE(reply);
@@ -220,7 +220,7 @@ TEST_CASE("transport: a slow and shaky line is no fault") {
   proxy.set(faults);
   TlsTransportOptions o = echo.client_options();
   o.port = proxy.port();
-  o.stall_timeout_ms = 1000;
+  o.stall_timeout_ms = patient_ms(1000);
   TlsTransport client(o, pki().client_context());
   const Bytes frame = test_frame(100'000);
   const std::int64_t ms = elapsed_ms([&] {
