@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -57,7 +58,7 @@ class PosixFs final : public Fs {
     struct stat info {};
     if (::fstat(file.get(), &info) != 0) return os_error(path, "stat");
     if (S_ISDIR(info.st_mode)) return Error{Errc::kIo, path.string() + ": is a folder, not a file"};
-    Bytes bytes(static_cast<std::size_t>(info.st_size));
+    Bytes bytes(static_cast<std::size_t>(info.st_size) + 1);  // one more shows the end
     std::size_t filled = 0;
     while (true) {
       if (filled == bytes.size()) bytes.resize(filled + 4096);  // pipes and growing files
@@ -69,6 +70,29 @@ class PosixFs final : public Fs {
     }
     bytes.resize(filled);
     return bytes;
+  }
+
+  Result<std::size_t> read_at(const stdfs::path& path, std::uint64_t offset,
+                              std::span<std::byte> out) override {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) return os_error(path, "open");
+    std::size_t filled = 0;
+    while (filled < out.size()) {
+      const ssize_t n = ::pread(file.get(), out.data() + filled, out.size() - filled,
+                                static_cast<off_t>(offset + filled));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return os_error(path, "read");
+      if (n == 0) break;
+      filled += static_cast<std::size_t>(n);
+    }
+    return filled;
+  }
+
+  Result<std::uint64_t> size(const stdfs::path& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return os_error(path, "stat");
+    if (S_ISDIR(info.st_mode)) return Error{Errc::kIo, path.string() + ": is a folder, not a file"};
+    return static_cast<std::uint64_t>(info.st_size);
   }
 
   Result<void> write_atomic(const stdfs::path& path, ByteView bytes) override {
@@ -155,6 +179,23 @@ class PosixFs final : public Fs {
 };
 
 }  // namespace
+
+Result<std::size_t> Fs::read_at(const stdfs::path& path, std::uint64_t offset,
+                                std::span<std::byte> out) {
+  const auto all = read(path);
+  if (!all) return all.error();
+  if (offset >= all->size()) return std::size_t{0};
+  const ByteView rest = ByteView(*all).subspan(static_cast<std::size_t>(offset));
+  const std::size_t n = std::min(rest.size(), out.size());
+  std::copy_n(rest.begin(), n, out.begin());
+  return n;
+}
+
+Result<std::uint64_t> Fs::size(const stdfs::path& path) {
+  const auto all = read(path);
+  if (!all) return all.error();
+  return std::uint64_t{all->size()};
+}
 
 std::unique_ptr<Fs> make_posix_fs() { return std::make_unique<PosixFs>(); }
 

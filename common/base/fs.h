@@ -1,6 +1,7 @@
 // Files as a dependency, so that a test can lose unsynced writes or run out of space.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -17,6 +18,11 @@ class Fs {
   virtual ~Fs() = default;
   // kNotFound, kIo.
   virtual Result<Bytes> read(const std::filesystem::path& path) = 0;
+  // Bytes from `offset` on into `out`, as many as the file has; how many. kNotFound, kIo.
+  virtual Result<std::size_t> read_at(const std::filesystem::path& path, std::uint64_t offset,
+                                      std::span<std::byte> out);
+  // Bytes in a file. kNotFound, kIo.
+  virtual Result<std::uint64_t> size(const std::filesystem::path& path);
   // Old content or new, never a mixture, even after a power cut: temporary file, fsync, rename,
   // fsync of the folder. After an error the temporary file is gone. kNotFound: no such folder. kIo.
   virtual Result<void> write_atomic(const std::filesystem::path& path, ByteView bytes) = 0;

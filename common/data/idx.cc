@@ -1,6 +1,7 @@
 #include "common/data/idx.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/data/input_grid.h"
 
@@ -44,7 +45,8 @@ Result<std::vector<std::uint32_t>> read_owners(const PackedFile& file, const Pac
   if (!ids) return ids.error();
   if (ids->dims[0] != count) return bad_count(file, ids->dims[0], images, count);
   std::vector<std::uint32_t> owners(count);
-  for (std::size_t i = 0; i < count; ++i) owners[i] = big_endian(ids->file, ids->header + 4 * i);
+  for (std::size_t i = 0; i < count; ++i)
+    owners[i] = big_endian(std::as_bytes(std::span(ids->bytes)), 4 * i);
   return owners;
 }
 
@@ -94,26 +96,31 @@ Result<IdxArray> read_idx(const PackedFile& file, IdxType type, int rank) {
     array.dims.push_back(dim);
   }
   const std::size_t size = array.header + static_cast<std::size_t>(bytes);
-  auto content = file.content(size + 1);  // one more shows what should not be there
-  if (!content) return content.error();
-  if (content->size() < size) {
-    return file.corrupt(content->size(), "the file ends, expected " + std::to_string(size) +
-                                             " bytes (" + product(array.dims) +
-                                             " elements); download it again");
+  const auto cut = [&](std::size_t end) {
+    return file.corrupt(end, "the file ends, expected " + std::to_string(size) + " bytes (" +
+                                 product(array.dims) + " elements); download it again");
+  };
+  if (size > file.most()) {
+    const auto all = file.content(size);
+    return all ? cut(all->size()) : all.error();
   }
-  if (content->size() > size) {
+  array.bytes.resize(size - array.header + 1);  // one more shows what should not be there
+  const auto got = file.read(array.header, std::as_writable_bytes(std::span(array.bytes)));
+  if (!got) return got.error();
+  if (*got < size - array.header) return cut(array.header + *got);
+  if (*got == array.bytes.size()) {
     return file.corrupt(size, "the file goes on, expected its end after " + product(array.dims) +
                                   " elements; download it again");
   }
-  array.file = *std::move(content);
+  array.bytes.pop_back();
   return array;
 }
 
 Result<Dataset> idx_dataset(const PackedFile& images, const PackedFile& labels,
                             const PackedFile* writers, const IdxSpec& spec) {
-  const auto pixels = read_idx(images, IdxType::kU8, 3);
+  auto pixels = read_idx(images, IdxType::kU8, 3);
   if (!pixels) return pixels.error();
-  const auto classes = read_idx(labels, IdxType::kU8, 1);
+  auto classes = read_idx(labels, IdxType::kU8, 1);
   if (!classes) return classes.error();
   const std::uint32_t count = pixels->dims[0];
   if (classes->dims[0] != count) return bad_count(labels, classes->dims[0], images, count);
@@ -121,8 +128,8 @@ Result<Dataset> idx_dataset(const PackedFile& images, const PackedFile& labels,
   Dataset data;
   data.name = spec.name;
   data.shape = {static_cast<int>(pixels->dims[1]), static_cast<int>(pixels->dims[2]), 1};
-  data.codes.assign(pixels->bytes().begin(), pixels->bytes().end());
-  data.labels.assign(classes->bytes().begin(), classes->bytes().end());
+  data.codes = std::move(pixels->bytes);
+  data.labels = std::move(classes->bytes);
   data.classes = spec.classes != 0 ? spec.classes
                                    : *std::max_element(data.labels.begin(), data.labels.end()) + 1;
   for (std::size_t i = 0; i < data.labels.size(); ++i) {

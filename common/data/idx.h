@@ -18,12 +18,8 @@ enum class IdxType : std::uint8_t { kU8 = 0x08, kI32 = 0x0c };
 
 struct IdxArray {
   std::vector<std::uint32_t> dims;
-  Bytes file;              // unpacked, header included
-  std::size_t header = 0;  // bytes before the elements
-
-  std::span<const std::uint8_t> bytes() const {
-    return {reinterpret_cast<const std::uint8_t*>(file.data()) + header, file.size() - header};
-  }
+  std::vector<std::uint8_t> bytes;  // the elements', kI32 big-endian
+  std::size_t header = 0;           // bytes before them in the file
 };
 
 // kCorrupt with file, byte and what was expected: other type or rank, cut, or too long.

@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView bytes = input(data, size);
   const PackedFile file("fuzz", Bytes(bytes.begin(), bytes.end()));
   if (const auto images = read_idx(file, IdxType::kU8, 3)) {
-    FEDQAT_CHECK(images->bytes().size() ==
+    FEDQAT_CHECK(images->bytes.size() ==
                  std::uint64_t{images->dims[0]} * images->dims[1] * images->dims[2]);
   }
   (void)static_cast<bool>(read_idx(file, IdxType::kI32, 1));

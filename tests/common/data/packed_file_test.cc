@@ -1,5 +1,6 @@
 #include "common/data/packed_file.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/common/data/files.h"
@@ -20,6 +21,30 @@ TEST_CASE("packed file: plain, gzip and gzip of two members give the same conten
       REQUIRE(content);
       CHECK(as_text(*content) == kText.substr(0, limit));
     }
+  }
+}
+
+TEST_CASE("packed file: read() gives the same bytes from memory, disk and gzip") {
+  std::string text;
+  for (int i = 0; i < 200000; ++i) text += static_cast<char>(i * i % 251);
+  const TempDir dir;
+  const auto fs = make_posix_fs();
+  REQUIRE(fs->write_atomic(dir.path() / "plain", as_bytes(text)));
+  REQUIRE(fs->write_atomic(dir.path() / "gzip.gz", as_bytes(gzip(text))));
+  const PackedFile files[] = {PackedFile("f", to_bytes(text)),
+                              *PackedFile::open(*fs, dir.path() / "plain"),
+                              *PackedFile::open(*fs, dir.path() / "gzip")};
+  for (const PackedFile& file : files) {
+    CHECK(file.most() >= text.size());
+    for (const std::size_t offset : {0U, 16U, 100000U, 199999U, 200000U, 300000U}) {
+      Bytes out(150000);
+      const auto got = file.read(offset, out);
+      REQUIRE(got);
+      out.resize(*got);
+      CHECK(as_text(out) == text.substr(std::min<std::size_t>(offset, text.size()), 150000));
+    }
+    CHECK(as_text(*file.content(1000)) == text.substr(0, 1000));
+    CHECK(as_text(*file.content(1000000)) == text);
   }
 }
 
