@@ -46,7 +46,7 @@ bool explains(const TensorGrid& tensor, float greatest, float max_abs, bool clip
     return std::min(max_abs, kFixedLimit) == greatest && (clipped || max_abs <= kFixedLimit);
   }
   constexpr double kSlack = 1e-6;  // step and max_abs are binary32
-  const double code = greatest, end = max_code(tensor.bits);
+  const double code = greatest, end = max_update_code(tensor.bits);
   const double x = static_cast<double>(max_abs) / static_cast<double>(tensor.step);
   if (x < (code - 1) * (1 - kSlack)) return false;
   if (code < end) return x <= (code + 1) * (1 + kSlack);

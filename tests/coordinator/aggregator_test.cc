@@ -192,6 +192,20 @@ TEST_CASE("aggregator: values beyond the grid are admitted only as clipped") {
   REQUIRE(a.check(encoded->payload, stats));
 }
 
+TEST_CASE("aggregator: what any number of bits encodes, with nothing clipped, is admitted") {
+  const std::vector<float> delta = {0.02F, -0.01F, 0, 0.05F};
+  for (const int bits : {1, 2, 3, 5, 8, 16}) {
+    for (const float room : {1.0F, 1.5F, 40.0F}) {
+      const UpdateGrid grid = {
+          {4, bits, room * 0.05F / static_cast<float>(max_update_code(bits)), {}, 1}};
+      const auto e = encode_update(grid, delta, Rng({.seed = 23}));
+      REQUIRE(e);
+      INFO(bits << " bits, room " << room);
+      CHECK(Aggregator(grid, 0).check(e->payload, {1, 1, 0, e->clipped, e->max_abs, {}}));
+    }
+  }
+}
+
 TEST_CASE("aggregator: a refused update changes nothing") {
   const auto grid = some_grid();
   const auto updates = some_updates(grid, 3, 100);
