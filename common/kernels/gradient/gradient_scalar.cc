@@ -7,6 +7,7 @@
 namespace fedqat::kernels {
 namespace {
 #include "common/kernels/gradient/gradient_body.inc"
+#include "common/kernels/gradient/random_words.inc"
 }  // namespace
 
 const GradientKernels kGradientScalar = {"scalar",     Isa::kScalar, random_bytes, range,
