@@ -1,17 +1,41 @@
 #include "common/base/exact_math.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "common/base/check.h"
+#include "common/base/exact_math_avx2.h"
+#include "common/base/isa.h"
 
 namespace fedqat {
 namespace {
 
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLog2E = 1.4426950408889634074;
+constexpr double kPlain = 1000;  // below it 2^whole is a normal number
+
+// kExpBlock values within +-kPlain, their chains side by side.
+void exp2_block(double* v) {
+#ifdef FEDQAT_HAVE_AVX2
+  static const bool in_vectors = cpu_has(Isa::kAvx2);
+  if (in_vectors) return exact_exp2_avx2(v);
+#endif
+  double t[kExpBlock], sum[kExpBlock], power[kExpBlock];
+  for (int k = 0; k < kExpBlock; ++k) {
+    auto down = static_cast<std::int64_t>(v[k] + 0.5);
+    if (static_cast<double>(down) > v[k] + 0.5) --down;
+    t[k] = (v[k] - static_cast<double>(down)) * kLn2;
+    sum[k] = 1;
+    power[k] = std::bit_cast<double>((down + 1023) << 52);
+  }
+  for (int i = 14; i >= 1; --i) {
+    for (int k = 0; k < kExpBlock; ++k) sum[k] = 1 + sum[k] * t[k] / i;
+  }
+  for (int k = 0; k < kExpBlock; ++k) v[k] = sum[k] * power[k];
+}
 
 }  // namespace
 
@@ -25,38 +49,32 @@ double exact_exp2(double x) {
   return std::ldexp(sum, static_cast<int>(whole));
 }
 
-void exact_exp2(std::span<const float> x, float* y) {
-  constexpr std::size_t kBlock = 8;  // the chains of a block run side by side
-  constexpr double kPlain = 1000;    // here 2^whole is a normal number
-  std::size_t at = 0;
-  for (; at + kBlock <= x.size(); at += kBlock) {
-    double t[kBlock], sum[kBlock], power[kBlock];
+void exact_exp2(std::span<const double> x, double* y) {
+  for (std::size_t at = 0; at < x.size(); at += kExpBlock) {
+    const std::size_t n = std::min<std::size_t>(kExpBlock, x.size() - at);
+    double v[kExpBlock] = {};
     bool plain = true;
-    for (std::size_t k = 0; k < kBlock; ++k) {
-      const double v = static_cast<double>(x[at + k]);
-      if (!(v > -kPlain && v < kPlain)) {
-        plain = false;
-        break;
-      }
-      auto down = static_cast<std::int64_t>(v + 0.5);
-      if (static_cast<double>(down) > v + 0.5) --down;
-      const auto whole = static_cast<double>(down);
-      t[k] = (v - whole) * kLn2;
-      sum[k] = 1;
-      power[k] = std::bit_cast<double>((down + 1023) << 52);
+    for (std::size_t k = 0; k < n; ++k) {
+      v[k] = x[at + k];
+      plain &= v[k] > -kPlain && v[k] < kPlain;
     }
-    if (!plain) {
-      for (std::size_t k = 0; k < kBlock; ++k) {
-        y[at + k] = static_cast<float>(exact_exp2(static_cast<double>(x[at + k])));
-      }
-      continue;
+    if (plain) {
+      exp2_block(v);
+    } else {
+      for (std::size_t k = 0; k < n; ++k) v[k] = exact_exp2(v[k]);
     }
-    for (int i = 14; i >= 1; --i) {
-      for (std::size_t k = 0; k < kBlock; ++k) sum[k] = 1 + sum[k] * t[k] / i;
-    }
-    for (std::size_t k = 0; k < kBlock; ++k) y[at + k] = static_cast<float>(sum[k] * power[k]);
+    std::copy_n(v, n, y + at);
   }
-  for (; at < x.size(); ++at) y[at] = static_cast<float>(exact_exp2(static_cast<double>(x[at])));
+}
+
+void exact_exp2(std::span<const float> x, float* y) {
+  for (std::size_t at = 0; at < x.size(); at += kExpBlock) {
+    const std::size_t n = std::min<std::size_t>(kExpBlock, x.size() - at);
+    double v[kExpBlock];
+    for (std::size_t k = 0; k < n; ++k) v[k] = static_cast<double>(x[at + k]);
+    exact_exp2(std::span(v, n), v);
+    for (std::size_t k = 0; k < n; ++k) y[at + k] = static_cast<float>(v[k]);
+  }
 }
 
 double exact_log2(double x) {
@@ -76,6 +94,11 @@ double exact_log2(double x) {
 }
 
 double exact_exp(double x) { return exact_exp2(x * kLog2E); }
+
+void exact_exp(std::span<const double> x, double* y) {
+  for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * kLog2E;
+  exact_exp2(std::span<const double>(y, x.size()), y);
+}
 
 double exact_log(double x) { return exact_log2(x) * kLn2; }
 

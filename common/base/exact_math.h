@@ -8,9 +8,12 @@
 namespace fedqat {
 
 double exact_exp2(double x);  // relative error < 1e-15; 0 below -1022, +inf above 1024
-void exact_exp2(std::span<const float> x, float* y);  // y[i] = float(exact_exp2(x[i])), faster
+// Many at once are faster: y[i] = exact_exp2(x[i]), or the float nearest to it. y may be x.
+void exact_exp2(std::span<const double> x, double* y);
+void exact_exp2(std::span<const float> x, float* y);
 double exact_log2(double x);  // x > 0 and finite; absolute error < 1e-15 * max(1, |log2 x|)
 double exact_exp(double x);
+void exact_exp(std::span<const double> x, double* y);  // as above
 double exact_log(double x);
 
 }  // namespace fedqat

@@ -18,10 +18,9 @@ BatchStats softmax_cross_entropy(std::span<const float> logits, const std::uint8
     stats.correct += static_cast<std::size_t>(best - row.begin()) == label;
     double sum = 0;
     double share[256];  // labels are u8
-    for (std::size_t c = 0; c < classes; ++c) {
-      share[c] = exact_exp(static_cast<double>(row[c]) - *best);
-      sum += share[c];
-    }
+    for (std::size_t c = 0; c < classes; ++c) share[c] = static_cast<double>(row[c]) - *best;
+    exact_exp(std::span(share, classes), share);
+    for (std::size_t c = 0; c < classes; ++c) sum += share[c];
     // sum >= 1 unless a logit is not finite: training diverged, and so says the loss.
     stats.loss += sum >= 1 ? exact_log(sum) - (static_cast<double>(row[label]) - *best)
                            : std::numeric_limits<double>::quiet_NaN();
