@@ -25,8 +25,12 @@ inline void store_words(const Words v[kStored], std::uint8_t* out) {
   const auto words = _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), 0xD8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), words);
 }
+constexpr int kLanes = 8;
+#include "common/kernels/gradient/lanes_any.inc"
+//
 #include "common/kernels/gradient/gradient_body.inc"
 #include "common/kernels/gradient/random_lanes.inc"
+#include "common/kernels/gradient/weight_codes.inc"
 }  // namespace
 
 const GradientKernels kGradientAvx2 = {"avx2",       Isa::kAvx2,   random_bytes, range,

@@ -6,8 +6,12 @@
 
 namespace fedqat::kernels {
 namespace {
+constexpr int kLanes = 4;
+#include "common/kernels/gradient/lanes_any.inc"
+//
 #include "common/kernels/gradient/gradient_body.inc"
 #include "common/kernels/gradient/random_words.inc"
+#include "common/kernels/gradient/weight_codes.inc"
 }  // namespace
 
 const GradientKernels kGradientScalar = {"scalar",     Isa::kScalar, random_bytes, range,

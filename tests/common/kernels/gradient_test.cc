@@ -125,7 +125,7 @@ TEST_CASE("gradient: digits of four rows lie in quads and make up the code") {
 
 TEST_CASE("gradient: sums become real values in one order of operations") {
   Rng rng({.seed = 5});
-  for (const int width : {1, 16, 37}) {
+  for (const int width : {1, 16, 37, 133}) {
     const auto n = static_cast<std::size_t>(width);
     std::vector<std::int32_t> digits(2 * n);
     for (auto& d : digits) d = static_cast<std::int32_t>(rng.next_u32()) >> rng.below(12);
