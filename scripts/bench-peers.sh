@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Speed of training steps against PyTorch's, in turn in one run, as a Markdown table of ratios;
-# docs/performance.md says how to read it. PyTorch is Debian's python3-torch with
+# Speed of training steps, or of inference, against PyTorch's, in turn in one run, as a Markdown
+# table of ratios; docs/performance.md says how to read it. PyTorch is Debian's python3-torch with
 # libopenblas0-pthread, which nothing else needs and no script installs; without them this ends with
 # code 77.
 #
-#   scripts/bench-peers.sh [--networks abcdef] [--rounds N] [--seconds S] [--batch N]
+#   scripts/bench-peers.sh [--inference] [--networks abcdef] [--rounds N] [--seconds S] [--batch N]
 #                          [--set KEY=VALUE]... [--any-blas]
 #
+#   --inference    inference instead of training, one sample at a time and a batch
 #   --networks L   letters of tests/bench/peers/networks.py
 #   --rounds N     slices of each contestant (default: 7); more for a noisy machine
 #   --seconds S    length of a slice (default: 0.15)
-#   --batch N      samples in a step (default: 32)
+#   --batch N      samples in a step or batch (default: 32)
 #   --set K=V      changes the config of fedqat's side
 #   --any-blas     measures PyTorch even on the reference BLAS
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

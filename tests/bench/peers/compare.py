@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Training steps of fedqat and of PyTorch in turn, one thread each; see docs/performance.md."""
+"""fedqat and PyTorch in turn, one thread each: training steps, or inference; see
+docs/performance.md."""
 import argparse
 import json
 import math
@@ -20,6 +21,7 @@ except ImportError:
           file=sys.stderr)
     sys.exit(SKIPPED)
 
+import inference  # noqa: E402
 from networks import NETWORKS  # noqa: E402
 from torch_steps import VARIANTS, make_step  # noqa: E402
 
@@ -92,9 +94,47 @@ def show(line, cells):
     print(f"| {line} | " + " | ".join(cells) + " |", flush=True)
 
 
+def training_table(args):
+    print("samples/s, then ratios (more than 1: fedqat is faster)\n")
+    show("network", ["fedqat fp32", "fedqat int8", "PyTorch fp32", "PyTorch QAT", "int8 / QAT",
+                     "int8 / PyTorch fp32", "fp32 / PyTorch fp32", "int8 / fedqat fp32"])
+    print("|---|" + "---:|" * 8)
+    ratios = []
+    for letter in args.networks:
+        network = NETWORKS[letter]
+        rates = slices(args, network)
+        fp32, qat = best(rates, "fp32"), best(rates, "QAT")
+        ratios.append([ratio(rates, INT8, qat), ratio(rates, INT8, fp32),
+                       ratio(rates, FP32, fp32), ratio(rates, INT8, FP32)])
+        medians = {name: f"{statistics.median(values):.0f}" for name, values in rates.items()}
+        show(network[0], [medians[FP32], medians[INT8],
+                          f"{medians[fp32]} ({fp32.removeprefix('fp32 ')})",
+                          f"{medians[qat]} ({qat.removeprefix('QAT ')})",
+                          *(f"{r:.2f}" for r in ratios[-1])])
+    show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
+
+
+def inference_table(args):
+    print("us a sample, then ratios of speed (more than 1: fedqat is faster)\n")
+    show("network", ["batch", "fedqat int8", "PyTorch fp32", "PyTorch int8", "int8 / PyTorch fp32",
+                     "int8 / PyTorch int8"])
+    print("|---|" + "---:|" * 6)
+    ratios = []
+    for letter in args.networks:
+        for batch, ours, best, each in inference.compare(args, NETWORKS[letter]):
+            ratios.append([each["fp32"], each["int8"]])
+            show(NETWORKS[letter][0],
+                 [str(batch), f"{ours:.2f}",
+                  *(f"{us:.2f} ({name.split(' ', 1)[1]})" for name, us in best.values()),
+                  *(f"{r:.2f}" for r in ratios[-1])])
+    show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--client", required=True, help="fedqat-client")
+    parser.add_argument("--inference", action="store_true",
+                        help="inference instead of training, one sample at a time and a batch")
     parser.add_argument("--networks", default="abcdef", help="letters of networks.py (abcdef)")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each (7)")
     parser.add_argument("--seconds", type=float, default=0.15, help="length of a slice (0.15)")
@@ -119,24 +159,9 @@ def main():
         print("bench-peers: PyTorch runs on the reference BLAS, which nobody would train with: "
               "apt-get install libopenblas0-pthread, or --any-blas", file=sys.stderr)
         sys.exit(SKIPPED)
-    print(f"PyTorch {torch.__version__} with {blas() or 'the reference BLAS'}, one thread, batches of {args.batch}, medians of "
-          f"{args.rounds} slices; samples/s, then ratios (more than 1: fedqat is faster)\n")
-    show("network", ["fedqat fp32", "fedqat int8", "PyTorch fp32", "PyTorch QAT", "int8 / QAT",
-                     "int8 / PyTorch fp32", "fp32 / PyTorch fp32", "int8 / fedqat fp32"])
-    print("|---|" + "---:|" * 8)
-    ratios = []
-    for letter in args.networks:
-        network = NETWORKS[letter]
-        rates = slices(args, network)
-        fp32, qat = best(rates, "fp32"), best(rates, "QAT")
-        ratios.append([ratio(rates, INT8, qat), ratio(rates, INT8, fp32),
-                       ratio(rates, FP32, fp32), ratio(rates, INT8, FP32)])
-        medians = {name: f"{statistics.median(values):.0f}" for name, values in rates.items()}
-        show(network[0], [medians[FP32], medians[INT8],
-                          f"{medians[fp32]} ({fp32.removeprefix('fp32 ')})",
-                          f"{medians[qat]} ({qat.removeprefix('QAT ')})",
-                          *(f"{r:.2f}" for r in ratios[-1])])
-    show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
+    print(f"PyTorch {torch.__version__} with {blas() or 'the reference BLAS'}, one thread, "
+          f"batches of {args.batch}, medians of {args.rounds} slices\n")
+    (inference_table if args.inference else training_table)(args)
 
 
 if __name__ == "__main__":
