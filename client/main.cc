@@ -98,6 +98,7 @@ void add_eval(Program& program) {
       ->required()
       ->check(not_empty);
   add_input_changes(command, eval.input);
+  add_backend(command, eval.input);
   command.add_option("--config", eval.input.config, "TOML file, for [data]")
       ->type_name("CONFIG")
       ->check(not_empty);
@@ -117,6 +118,7 @@ void add_bench(Program& program) {
       ->take_all()
       ->allow_extra_args(false)
       ->check(not_empty);
+  add_backend(command, bench.input);
   command.add_option("--batch", bench.batch, "Samples in a step, instead of client.batch")
       ->type_name("N")
       ->check(whole_number("client", "batch"));

@@ -151,6 +151,7 @@ bool is_after_training(std::string_view technique) {
 
 wire::Config fp32_config(wire::Config config) {
   set_bits(config, kFloat);
+  config.mutable_sim()->clear_backend();
   config.mutable_codec()->set_uplink("uniform");
   config.mutable_codec()->set_uplink_bits(kFloat);
   config.mutable_codec()->set_downlink_bits(kFloat);

@@ -33,6 +33,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--threads", options.input.threads, "Instead of sim.threads; 0: all cores")
       ->type_name("N")
       ->check(whole_number("sim", "threads"));
+  add_backend(command, options.input);
   command.add_flag("--json", options.json, "Prints the summary as JSON");
   command.add_flag("-q,--quiet", options.quiet, "No progress");
 }

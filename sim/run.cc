@@ -103,10 +103,11 @@ RoundReport describe_round(const RoundSummary& summary) {
 }
 
 Result<void> evaluate_into(const Coordinator& coordinator, const Dataset& test, ThreadPool& pool,
-                           RoundReport& round) {
-  const auto result = evaluate(
-      deployed_model(coordinator.graph(), coordinator.state(), coordinator.network().input), test,
-      pool);
+                           Backend backend, RoundReport& round) {
+  const PackedModel model =
+      deployed_model(coordinator.graph(), coordinator.state(), coordinator.network().input);
+  if (model.quant.is_float()) backend = Backend::kBuiltin;  // of the warm-up, for one
+  const auto result = evaluate(model, test, pool, backend);
   if (!result) return result.error();
   round.evaluated = true;
   round.test_accuracy = result->accuracy();
@@ -142,6 +143,9 @@ struct Federation {
 // 0.
 Result<Federation> prepare(const wire::Config& config, const DataSplit& data) {
   if (auto ok = check_data(data); !ok) return ok.error();
+  if (auto ok = backend_available(backend_from_config(config)); !ok) {
+    return at("sim.backend", ok.error());
+  }
   auto network = network_from_config(config, data.train.shape, data.train.classes, data.train.grid);
   if (!network) return network.error();
   auto partition = partition_from_config(config, data.train);
@@ -183,6 +187,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   if (!pool_made) return pool_made.error();
   ThreadPool& pool = **pool_made;
   const Graph& graph = coordinator.graph();
+  const Backend backend = backend_from_config(config);
   const Scenario scenario(config.sim(), config.run().seed(), graph.macs);
   VirtualWorld world(coordinator, data.train, partition, scenario, pool, clock);
 
@@ -201,7 +206,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
     describe_scales(graph, coordinator.state(), round);
     const bool last = coordinator.status() == Coordinator::Status::kFinished;
     if (last || round.round % config.sim().eval_every() == 0) {
-      if (auto ok = evaluate_into(coordinator, data.test, pool, round); !ok) return ok.error();
+      if (auto ok = evaluate_into(coordinator, data.test, pool, backend, round); !ok) return ok.error();
     }
     round.seconds = lap.seconds();
     report.bytes_up = world.traffic().up;
@@ -218,7 +223,9 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
 
   RoundReport& final_round = report.rounds.back();
   if (!final_round.evaluated) {
-    if (auto ok = evaluate_into(coordinator, data.test, pool, final_round); !ok) return ok.error();
+    if (auto ok = evaluate_into(coordinator, data.test, pool, backend, final_round); !ok) {
+      return ok.error();
+    }
   }
   outcome.model = deployed_model(graph, coordinator.state(), coordinator.network().input);
   outcome.model_file = encode_model(outcome.model);

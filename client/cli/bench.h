@@ -63,7 +63,8 @@ struct BenchTiming {
 using BenchSink = std::function<void(const BenchRow&)>;
 
 // Rows of one model with the best instruction set: training in fp32, training quantized, inference
-// in batches of 1 and of config.client.batch. All in this thread and its time of the processor.
+// in batches of 1 and of config.client.batch; with another backend only inference, its name in the
+// place of the instruction set. All in this thread and its time of the processor.
 // kInvalid.
 Result<void> measure(const BenchModel& model, const wire::Config& config, const BenchTiming& timing,
                      const BenchSink& sink);

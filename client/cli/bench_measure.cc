@@ -11,6 +11,7 @@
 #include "common/kernels/multiply_peak.h"
 #include "common/nn/engine.h"
 #include "common/nn/evaluate.h"
+#include "common/wire/model_config.h"
 
 namespace fedqat {
 namespace {
@@ -120,18 +121,28 @@ Result<void> measure_training(const Graph& graph, const ModelState& state, const
   return ok;
 }
 
-Result<void> measure_inference(const Graph& graph, Engine& engine, const Dataset& data,
-                               const BenchTiming& timing, BenchRow& row) {
+// Rows for batches of 1 and of config.client.batch. `row` has what all of them have.
+Result<void> measure_inference(const BenchModel& model, const Graph& graph, const ModelState& state,
+                               const wire::Config& config, const BenchTiming& timing, BenchRow row,
+                               const BenchSink& sink) {
+  const int batch = static_cast<int>(config.client().batch());
+  auto engine = Engine::make(deployed_model(graph, state, model.network.input), batch,
+                             backend_from_config(config));
+  if (!engine) return engine.error();
   std::vector<std::uint8_t> codes;
-  for (int i = 0; i < row.batch; ++i) {
-    const auto sample = data.sample(static_cast<std::size_t>(i) % data.size());
+  for (int i = 0; i < batch; ++i) {
+    const auto sample = model.data.sample(static_cast<std::size_t>(i) % model.data.size());
     codes.insert(codes.end(), sample.begin(), sample.end());
   }
-  const auto run = [&](int steps) {
-    for (int i = 0; i < steps; ++i) engine.run(codes.data(), row.batch);
-  };
-  measure_rate(timing, run, row);
-  row.gop_per_s = row.samples_per_s * 2 * static_cast<double>(graph.macs) / 1e9;
+  for (const int b : std::set{1, batch}) {
+    row.batch = b;
+    const auto run = [&](int steps) {
+      for (int i = 0; i < steps; ++i) engine->run(codes.data(), b);
+    };
+    measure_rate(timing, run, row);
+    row.gop_per_s = row.samples_per_s * 2 * static_cast<double>(graph.macs) / 1e9;
+    sink(row);
+  }
   return {};
 }
 
@@ -152,32 +163,30 @@ Result<void> measure(const BenchModel& model, const wire::Config& config, const 
   static const Peaks peaks;
   ModelState state = init_model(*graph, 1);
   const bool quantized = !graph->quant.is_float();
+  const bool builtin = backend_from_config(config) == Backend::kBuiltin;
   const std::string bits = !quantized ? "fp32"
                                       : "W" + std::to_string(graph->quant.weight_bits) + "A" +
                                             std::to_string(graph->quant.activation_bits);
   BenchRow row{.model = model.name, .test = "train fp32", .isa = std::string(isa_name(best_isa()))};
+  const auto train = [&]() -> Result<void> {
+    row.memory_bytes = 0;
+    if (!builtin) return {};
+    if (auto ok = measure_training(*graph, state, model.data, config, timing, row); !ok) return ok;
+    sink(row);
+    return {};
+  };
   row.peak_gop_per_s = peaks.real;
-  if (auto ok = measure_training(*graph, state, model.data, config, timing, row); !ok) return ok;
-  sink(row);
-  row.memory_bytes = 0;
+  if (auto ok = train(); !ok) return ok;
   if (quantized) {
     quantize_somehow(*graph, state);
     row.test = "train " + bits;
     row.peak_gop_per_s = peaks.integer;
-    if (auto ok = measure_training(*graph, state, model.data, config, timing, row); !ok) return ok;
-    sink(row);
+    if (auto ok = train(); !ok) return ok;
   }
-  const int batch = static_cast<int>(config.client().batch());
-  auto engine = Engine::make(deployed_model(*graph, state, model.network.input), batch);
-  if (!engine) return engine.error();
   row.test = "infer " + bits;
   row.memory_bytes = 0;
-  for (const int b : std::set{1, batch}) {
-    row.batch = b;
-    if (auto ok = measure_inference(*graph, *engine, model.data, timing, row); !ok) return ok;
-    sink(row);
-  }
-  return {};
+  if (!builtin) row.isa = config.sim().backend();
+  return measure_inference(model, *graph, state, config, timing, row, sink);
 }
 
 }  // namespace fedqat

@@ -4,7 +4,7 @@
 namespace fedqat {
 
 Result<wire::Config> client_config(Fs& fs, const InputOptions& input) {
-  if (input.config.empty()) return parse_config("", "defaults", input.overrides);
+  if (input.config.empty()) return parse_config("", "defaults", all_overrides(input));
   return load_config(fs, input);
 }
 

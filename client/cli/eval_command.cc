@@ -8,6 +8,7 @@
 #include "common/crypto/sha256.h"
 #include "common/nn/evaluate.h"
 #include "common/wire/config.h"
+#include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 
 namespace fedqat {
@@ -31,7 +32,7 @@ int eval_command(const EvalOptions& options, Fs& fs) {
                                          "; name its data with --config or --set data.name="});
   }
   ThreadPool pool(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-  const auto result = evaluate(*model, test, pool);
+  const auto result = evaluate(*model, test, pool, backend_from_config(*config));
   if (!result) return complain(result.error());
   if (options.json) {
     const nlohmann::ordered_json j = {{"model_sha256", to_hex(sha256(*bytes))},

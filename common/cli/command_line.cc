@@ -47,6 +47,12 @@ void add_input(CLI::App& command, InputOptions& input) {
   add_input_changes(command, input);
 }
 
+void add_backend(CLI::App& command, InputOptions& input) {
+  command.add_option("--backend", input.backend, "Instead of sim.backend: builtin or xnnpack")
+      ->type_name("NAME")
+      ->check(not_empty);
+}
+
 void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "Prints JSON"); }
 
 }  // namespace fedqat

@@ -22,6 +22,8 @@ CLI::Option* add_config(CLI::App& command, InputOptions& input);
 void add_input_changes(CLI::App& command, InputOptions& input);
 // CONFIG, which must be given, --seed, --data and --set.
 void add_input(CLI::App& command, InputOptions& input);
+// --backend.
+void add_backend(CLI::App& command, InputOptions& input);
 void add_json(CLI::App& command, bool& json);
 
 }  // namespace fedqat

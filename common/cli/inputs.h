@@ -19,9 +19,13 @@ struct InputOptions {
   std::filesystem::path config;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint32_t> threads;
+  std::string backend;  // instead of sim.backend; empty: none
   std::filesystem::path data_dir;      // before the config's own folder
   std::vector<std::string> overrides;  // "key=value"
 };
+
+// The overrides, and behind them those that options stand for.
+std::vector<std::string> all_overrides(const InputOptions& options);
 
 // Every error is kInvalid: a config that cannot be read is wrong usage.
 // `places`, if given, gets where each key stood.

@@ -13,6 +13,7 @@
 #include "common/nn/integer_ops.h"
 #include "common/nn/loss.h"
 #include "common/nn/network.h"
+#include "common/nn/xnnpack_engine.h"
 #include "common/tensor/buffer.h"
 
 namespace fedqat {
@@ -49,6 +50,7 @@ struct Engine::Impl {
   Buffer<float> logits;
   std::optional<Network> network;        // fp32 models
   std::optional<DynamicEngine> dynamic;  // dynamic models
+  std::optional<XnnpackEngine> xnnpack;  // instead of the rest
   // Integer models: parallel to graph.steps, values one longer.
   std::vector<std::optional<LinearInt>> linear;
   std::vector<std::optional<DepthwiseInt>> depthwise;
@@ -59,11 +61,11 @@ struct Engine::Impl {
 
   void prepare_integers();
   void run_step(std::size_t i, int n);
+  std::span<const std::uint8_t> run_steps(const std::uint8_t* codes, int n);
 };
 
 void Engine::Impl::prepare_integers() {
   const auto batch = static_cast<std::size_t>(max_batch);
-  grids.push_back({model.input.scale, {model.input.zero, 0, 255}});
   values.emplace_back(batch * graph.spec.input.size());
   linear.resize(graph.steps.size());
   depthwise.resize(graph.steps.size());
@@ -72,13 +74,11 @@ void Engine::Impl::prepare_integers() {
     const Step& s = graph.steps[i];
     const PackedStep& p = model.steps[i];
     const ValueGrid x = grids[static_cast<std::size_t>(s.inputs[0])];
-    grids.push_back(
-        s.activation_scale == kNone ? x : output_grid(s, p.activation_scale, p.activation_zero));
     values.emplace_back(batch * s.out.size());
     largest = std::max(largest, batch * s.out.size());
     const auto set = [&](auto& step) {
       step.emplace(s);
-      step->set(p.weights.data(), p.weight_scales.data(), p.bias.data(), x, grids.back());
+      step->set(p.weights.data(), p.weight_scales.data(), p.bias.data(), x, grids[i + 1]);
     };
     if (s.op == Op::kDepthwiseConv2d) {
       set(depthwise[i]);
@@ -128,22 +128,38 @@ void Engine::Impl::run_step(std::size_t i, int n) {
   check_failed("a step the engine knows", __FILE__, __LINE__);
 }
 
+std::span<const std::uint8_t> Engine::Impl::run_steps(const std::uint8_t* codes, int n) {
+  std::copy_n(codes, static_cast<std::size_t>(n) * graph.spec.input.size(), values[0].data());
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) run_step(i, n);
+  return values.back().span();
+}
+
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
-Result<Engine> Engine::make(PackedModel model, int max_batch) {
+Result<void> backend_available(Backend backend) {
+  return backend == Backend::kXnnpack ? XnnpackEngine::available() : Result<void>{};
+}
+
+Result<Engine> Engine::make(PackedModel model, int max_batch, Backend backend) {
   FEDQAT_CHECK(max_batch >= 1);
   if (auto ok = validate(model); !ok) return ok.error();
   auto graph = build_graph(model.spec, model.quant);
   if (!graph) return graph.error();
   auto impl = std::make_unique<Impl>(std::move(model), std::move(*graph), max_batch);
-  if (impl->model.quant.is_float()) {
+  if (backend == Backend::kXnnpack) {
+    auto made = XnnpackEngine::make(impl->graph, impl->model, max_batch);
+    if (!made) return made.error();
+    impl->xnnpack.emplace(std::move(*made));
+    impl->grids = value_grids(impl->graph, impl->model);
+  } else if (impl->model.quant.is_float()) {
     impl->network.emplace(impl->graph, impl->model.input, max_batch);
     impl->network->load(float_state(impl->graph, impl->model));
   } else if (impl->model.quant.is_dynamic()) {
     impl->dynamic.emplace(impl->graph, impl->model, max_batch);
   } else {
+    impl->grids = value_grids(impl->graph, impl->model);
     impl->prepare_integers();
   }
   impl->logits = Buffer<float>(static_cast<std::size_t>(max_batch) *
@@ -165,12 +181,11 @@ std::span<const std::uint8_t> Engine::run(const std::uint8_t* codes, int n) {
     std::copy(y.begin(), y.end(), m.logits.data());
     return {};
   }
-  std::copy_n(codes, static_cast<std::size_t>(n) * m.graph.spec.input.size(), m.values[0].data());
-  for (std::size_t i = 0; i < m.graph.steps.size(); ++i) m.run_step(i, n);
+  const auto result = m.xnnpack ? m.xnnpack->run(codes, n) : m.run_steps(codes, n);
   const ValueGrid& y = m.grids.back();
-  kernels::elementwise().dequantize(m.values.back().data(), static_cast<std::ptrdiff_t>(outputs),
-                                    y.scale, y.code.zero, m.logits.data());
-  return m.values.back().span().first(outputs);
+  kernels::elementwise().dequantize(result.data(), static_cast<std::ptrdiff_t>(outputs), y.scale,
+                                    y.code.zero, m.logits.data());
+  return result.first(outputs);
 }
 
 std::span<const float> Engine::logits() const { return impl_->logits.span(); }

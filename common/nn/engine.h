@@ -19,10 +19,17 @@ struct EvalResult {
   double mean_loss() const { return samples == 0 ? 0 : loss / double(samples); }
 };
 
-// Not thread-safe; make one for each thread. kInvalid: validate(model) fails.
+// Whose kernels run integer models. All give the same codes.
+enum class Backend : std::uint8_t { kBuiltin, kXnnpack };
+// kInvalid: this build or processor has it not.
+Result<void> backend_available(Backend backend);
+
+// Not thread-safe; make one for each thread. kInvalid: validate(model) fails, or the backend cannot
+// run the model.
 class Engine {
  public:
-  static Result<Engine> make(PackedModel model, int max_batch);
+  static Result<Engine> make(PackedModel model, int max_batch,
+                             Backend backend = Backend::kBuiltin);
   ~Engine();
   Engine(Engine&&) noexcept;
 

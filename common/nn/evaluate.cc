@@ -14,10 +14,10 @@ constexpr std::size_t kSlice = 4 * kBatch;
 std::size_t slices(const Dataset& test) { return (test.size() + kSlice - 1) / kSlice; }
 
 // One engine a worker, so that no two threads share one.
-Result<std::vector<Engine>> make_engines(const PackedModel& model, int workers) {
+Result<std::vector<Engine>> make_engines(const PackedModel& model, int workers, Backend backend) {
   std::vector<Engine> engines;
   for (int i = 0; i < workers; ++i) {
-    auto engine = Engine::make(model, kBatch);
+    auto engine = Engine::make(model, kBatch, backend);
     if (!engine) return engine.error();
     engines.push_back(std::move(*engine));
   }
@@ -27,8 +27,8 @@ Result<std::vector<Engine>> make_engines(const PackedModel& model, int workers) 
 // body(engine, slice, first sample, one behind the last)
 template <class Body>
 Result<void> for_each_slice(const PackedModel& model, const Dataset& test, ThreadPool& pool,
-                            const Body& body) {
-  auto engines = make_engines(model, pool.size());
+                            Backend backend, const Body& body) {
+  auto engines = make_engines(model, pool.size(), backend);
   if (!engines) return engines.error();
   pool.for_each(slices(test), [&](std::size_t i, int worker) {
     body((*engines)[static_cast<std::size_t>(worker)], i, i * kSlice,
@@ -63,10 +63,12 @@ PackedModel deployed_model(const Graph& graph, const ModelState& state, const In
   return pack_model(*plain, floats, input);
 }
 
-Result<EvalResult> evaluate(const PackedModel& model, const Dataset& test, ThreadPool& pool) {
+Result<EvalResult> evaluate(const PackedModel& model, const Dataset& test, ThreadPool& pool,
+                            Backend backend) {
   std::vector<EvalResult> parts(slices(test));
   const auto ok = for_each_slice(
-      model, test, pool, [&](Engine& engine, std::size_t i, std::size_t begin, std::size_t end) {
+      model, test, pool, backend,
+      [&](Engine& engine, std::size_t i, std::size_t begin, std::size_t end) {
         parts[i] = engine.evaluate(test, begin, end);
       });
   if (!ok) return ok.error();
@@ -84,7 +86,7 @@ Result<std::vector<double>> class_recall(const PackedModel& model, const Dataset
   std::vector<std::uint8_t> correct(test.size());
   const auto classes = static_cast<std::size_t>(test.classes);
   const auto ok = for_each_slice(
-      model, test, pool, [&](Engine& engine, std::size_t, std::size_t begin, std::size_t end) {
+      model, test, pool, Backend::kBuiltin, [&](Engine& engine, std::size_t, std::size_t begin, std::size_t end) {
         for (std::size_t first = begin; first < end; first += kBatch) {
           const std::size_t n = std::min<std::size_t>(kBatch, end - first);
           engine.run(test.sample(first).data(), static_cast<int>(n));

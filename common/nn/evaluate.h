@@ -15,7 +15,9 @@ namespace fedqat {
 PackedModel deployed_model(const Graph& graph, const ModelState& state, const InputGrid& input);
 
 // Sums over fixed slices of `test` in a fixed order: the same on any number of threads.
-Result<EvalResult> evaluate(const PackedModel& model, const Dataset& test, ThreadPool& pool);
+// kInvalid: Engine::make().
+Result<EvalResult> evaluate(const PackedModel& model, const Dataset& test, ThreadPool& pool,
+                            Backend backend = Backend::kBuiltin);
 
 // Share of each class's samples that the model recognizes; 0 for classes without samples.
 Result<std::vector<double>> class_recall(const PackedModel& model, const Dataset& test,

@@ -19,6 +19,18 @@ ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
   return {scale, {zero, step.relu ? zero : 0, high}};
 }
 
+std::vector<ValueGrid> value_grids(const Graph& graph, const PackedModel& model) {
+  std::vector<ValueGrid> grids = {{model.input.scale, {model.input.zero, 0, 255}}};
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) {
+    const Step& s = graph.steps[i];
+    const PackedStep& p = model.steps[i];
+    const ValueGrid from = grids[static_cast<std::size_t>(s.inputs[0])];
+    grids.push_back(
+        s.activation_scale == kNone ? from : output_grid(s, p.activation_scale, p.activation_zero));
+  }
+  return grids;
+}
+
 bool pointwise(const kernels::Window& w) {
   return w.kh == 1 && w.kw == 1 && w.stride == 1 && w.padding_h == 0 && w.padding_w == 0;
 }

@@ -11,6 +11,7 @@
 #include "common/kernels/im2col/im2col.h"
 #include "common/kernels/qgemm/qgemm.h"
 #include "common/nn/graph.h"
+#include "common/nn/packed_model.h"
 #include "common/tensor/buffer.h"
 #include "common/tensor/memory_plan.h"
 
@@ -24,6 +25,9 @@ struct ValueGrid {
 
 // Grid of a step's output: unsigned `bits`, ReLU cuts at the zero point.
 ValueGrid output_grid(const Step& step, float scale, std::int32_t zero);
+
+// Of every value of an integer model, the input first.
+std::vector<ValueGrid> value_grids(const Graph& graph, const PackedModel& model);
 
 // Windows of a conv2d or pool step.
 kernels::Window window_of(const Step& step);

@@ -80,6 +80,12 @@ const std::vector<Check>& checks() {
        [](const Config& c) { return c.sim().dropout() < 1; },
        "if every client drops out, no round ever ends",
        "use less than 1"},
+      {{"sim.backend", "quant.weight_bits"},
+       [](const Config& c) {
+         return c.sim().backend() == "builtin" || c.quant().weight_bits() != 32;
+       },
+       "XNNPACK runs integer models only",
+       "use sim.backend = \"builtin\", or 8 bits"},
       {{"client.final_learning_rate", "client.learning_rate"},
        [](const Config& c) {
          return c.client().final_learning_rate() <= c.client().learning_rate();

@@ -60,6 +60,10 @@ Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape
 
 }  // namespace
 
+Backend backend_from_config(const wire::Config& config) {
+  return config.sim().backend() == "xnnpack" ? Backend::kXnnpack : Backend::kBuiltin;
+}
+
 Result<NetworkSpec> network_from_config(const wire::Config& config, const Shape& shape, int classes,
                                         const InputGrid& input) {
   auto model = config.model().layers().empty()
