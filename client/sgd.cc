@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/base/check.h"
-#include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/batch_norm.h"
 #include "common/wire/broadcast.h"
 
@@ -19,7 +18,7 @@ void scale_step(float rate, std::size_t n, const float* __restrict g, float* __r
 
 }  // namespace
 
-Sgd::Sgd(const Graph& graph) : graph_(graph) {}
+Sgd::Sgd(const Graph& graph) : graph_(graph), elementwise_(kernels::elementwise()) {}
 
 void Sgd::start(std::span<const float> anchor) {
   FEDQAT_CHECK(anchor.size() == graph_.param_count);
@@ -54,9 +53,9 @@ void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<c
     case ParamKind::kBeta: {
       const float decay = p.kind == ParamKind::kWeight ? t.weight_decay : 0;
       if (t.momentum != 0 && velocity_.empty()) velocity_.resize(graph_.param_count);
-      kernels::elementwise().sgd({static_cast<std::ptrdiff_t>(grads.size()), t.learning_rate,
-                                  t.momentum, decay, t.prox_mu, g, anchor_.data() + at,
-                                  t.momentum != 0 ? velocity_.data() + at : nullptr, w});
+      elementwise_.sgd({static_cast<std::ptrdiff_t>(grads.size()), t.learning_rate, t.momentum,
+                        decay, t.prox_mu, g, anchor_.data() + at,
+                        t.momentum != 0 ? velocity_.data() + at : nullptr, w});
       break;
     }
     case ParamKind::kWeightScale:

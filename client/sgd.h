@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/backward.h"
 #include "common/nn/graph.h"
 #include "common/wire/messages.h"
@@ -36,6 +37,7 @@ class Sgd {
 
  private:
   const Graph& graph_;
+  const kernels::ElementwiseKernels& elementwise_;
   std::span<const float> anchor_;
   std::vector<float> velocity_;
 };

@@ -51,7 +51,8 @@ int joined_rows(int channels) { return (kVectorElements + channels - 1) / channe
 void repeat_channels(std::span<const float> channels, std::vector<float>& wide) {
   const auto times = static_cast<std::size_t>(joined_rows(static_cast<int>(channels.size())));
   wide.resize(times * channels.size());
-  for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = channels[i % channels.size()];
+  auto to = wide.begin();
+  for (std::size_t i = 0; i < times; ++i) to = std::copy(channels.begin(), channels.end(), to);
 }
 
 int samples_per_block(const Step& s) { return std::max(1, kBlockRows / (s.out.h * s.out.w)); }

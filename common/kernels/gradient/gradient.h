@@ -35,9 +35,10 @@ struct GradientMatrix {
   const float* scale;  // s_w, [width]
 };
 
-// Sums of a channel: digits [2, width], the high one first.
+// Sums of a channel: digits [2, width], the high one first, the low one `ld` elements behind it.
 struct WeightSums {
   const std::int32_t* digits;
+  std::ptrdiff_t ld;
   const float* earlier;  // [width], sums of the blocks before; null: none
 };
 

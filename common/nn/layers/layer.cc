@@ -41,10 +41,17 @@ std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, const La
   check_failed("a layer for this operation", __FILE__, __LINE__);
 }
 
-float log2_scale_gradient(float scale, float dscale, std::size_t count, int levels) {
+float log2_scale_norm(std::size_t count, int levels) {
+  return std::sqrt(static_cast<float>(count) * static_cast<float>(levels));
+}
+
+float log2_scale_gradient(float scale, float dscale, float norm) {
   constexpr float kLn2 = 0.69314718F;
-  const float g = std::sqrt(static_cast<float>(count) * static_cast<float>(levels));
-  return dscale * (scale * kLn2) / g;
+  return dscale * (scale * kLn2) / norm;
+}
+
+float log2_scale_gradient(float scale, float dscale, std::size_t count, int levels) {
+  return log2_scale_gradient(scale, dscale, log2_scale_norm(count, levels));
 }
 
 }  // namespace fedqat

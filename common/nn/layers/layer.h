@@ -86,5 +86,8 @@ std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, const La
 // LSQ's gradient of theta = log2 s from dscale = dL/ds: s ln2 dL/ds / sqrt(count * levels)
 // [Esser20] section 2.2; count = values in a sample (activations) or channel (weights).
 float log2_scale_gradient(float scale, float dscale, std::size_t count, int levels);
+// For many channels: norm = log2_scale_norm(count, levels) = sqrt(count * levels).
+float log2_scale_norm(std::size_t count, int levels);
+float log2_scale_gradient(float scale, float dscale, float norm);
 
 }  // namespace fedqat

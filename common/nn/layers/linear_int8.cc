@@ -35,6 +35,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
       conv_(step.op == Op::kConv2d),
       channels_(step.out.c),
       fan_in_(fan_in_of(step)),
+      sum_ld_((std::ptrdiff_t{fan_in_} + 15) / 16 * 16),
       sheet_samples_(conv_ ? 1 : 4),
       sheet_rows_(conv_ ? rows_of(step) : 4),
       quads_((sheet_rows_ + 3) / 4) {
@@ -53,7 +54,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
   take(row_, static_cast<std::size_t>(fan_in_));
   take(bias_sums_, product(kDigits, channels_));
   const int summed = conv_ ? channels_ : std::min(channels_, kChannelBlock);
-  take(sums_, product(kDigits * summed, fan_in_));
+  take(sums_, product(kDigits * summed, sum_ld_));
   if (max_batch > samples_per_sum(step)) {
     take(earlier_, product(channels_, fan_in_));
     take(bias_earlier_, product(1, channels_));
@@ -85,8 +86,8 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
     gradient_.weight_codes(w + row, fan_in_, scales[c], (1 << (step_.weight_bits - 1)) - 1,
                            codes + row);
   }
-  for (std::size_t i = 0; i < wide_scale_.size(); ++i) {
-    wide_scale_[i] = scales[i % static_cast<std::size_t>(channels_)];
+  for (auto to = wide_scale_.begin(); to != wide_scale_.end();) {
+    to = std::copy_n(scales, channels_, to);
   }
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   if (x.wants_grad) input_->load(codes);
@@ -169,7 +170,7 @@ void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate) {
   g.ldx = patch_ld_;
   g.x_zero = x.grid.code.zero;
   g.acc = sums_.data();
-  g.ldacc = fan_in_;
+  g.ldacc = sum_ld_;
   g.gsum = bias_sums_.data();
   g.accumulate = accumulate;
   qgemm_tn_.run(g);
@@ -185,7 +186,7 @@ void LinearInt8::dense_weights(const Pass& pass, float range) {
   g.ldx = fan_in_;
   g.x_zero = x.grid.code.zero;
   g.acc = sums_.data();
-  g.ldacc = fan_in_;
+  g.ldacc = sum_ld_;
   for (int c = 0; c < channels_; c += kChannelBlock) {
     const int count = std::min(kChannelBlock, channels_ - c);
     g.c = kDigits * count;
@@ -200,9 +201,10 @@ void LinearInt8::keep_sums(bool earlier) {
   const auto k = static_cast<std::ptrdiff_t>(fan_in_);
   for (int c = 0; c < channels_; ++c) {
     float* sum = earlier_.data() + c * k;
-    gradient_.join_digits({sums_.data() + kDigits * c * k, earlier ? sum : nullptr}, fan_in_, sum);
+    gradient_.join_digits({sums_.data() + kDigits * c * sum_ld_, sum_ld_, earlier ? sum : nullptr},
+                          fan_in_, sum);
     float* bias = bias_earlier_.data() + c;
-    gradient_.join_digits({bias_sums_.data() + kDigits * c, earlier ? bias : nullptr}, 1, bias);
+    gradient_.join_digits({bias_sums_.data() + kDigits * c, 1, earlier ? bias : nullptr}, 1, bias);
   }
 }
 
@@ -212,18 +214,19 @@ void LinearInt8::set_gradients(const Pass& pass, float range, int first, int cou
   const auto db = grad(pass, step_.bias), dtheta = grad(pass, step_.weight_scale);
   const int levels = (1 << (step_.weight_bits - 1)) - 1;
   const float unit = range / kernels::kGradientCodes;
+  const float norm = log2_scale_norm(static_cast<std::size_t>(fan_in_), levels);
   for (int i = 0; i < count; ++i) {
     const auto c = static_cast<std::size_t>(first + i);
     const std::size_t row = c * static_cast<std::size_t>(fan_in_);
     const std::int32_t* bias = bias_sums_.data() + kDigits * c;
-    gradient_.join_digits({bias, earlier ? &bias_earlier_[c] : nullptr}, 1, &db[c]);
+    gradient_.join_digits({bias, 1, earlier ? &bias_earlier_[c] : nullptr}, 1, &db[c]);
     db[c] *= unit / scales_[c];
-    const kernels::WeightSums sums{sums_.data() + product(kDigits * i, fan_in_),
+    const kernels::WeightSums sums{sums_.data() + product(kDigits * i, sum_ld_), sum_ld_,
                                    earlier ? earlier_.data() + row : nullptr};
     float* dw = pass.sink != nullptr ? row_.data() : grad(pass, step_.weight).data() + row;
     const float dscale = gradient_.weights(sums, w + row, scales_[c], fan_in_, levels,
                                            (unit * x.grid.scale) / scales_[c], dw);
-    dtheta[c] = log2_scale_gradient(scales_[c], dscale, static_cast<std::size_t>(fan_in_), levels);
+    dtheta[c] = log2_scale_gradient(scales_[c], dscale, norm);
     if (pass.sink == nullptr) continue;
     pass.sink->take(step_.weight, row, {dw, static_cast<std::size_t>(fan_in_)});
   }

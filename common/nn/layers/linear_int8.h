@@ -44,7 +44,8 @@ class LinearInt8 {
   const bool conv_;
   const int channels_;
   const int fan_in_;
-  const int sheet_samples_;  // samples, output rows and quads of a sheet: see linear_int8.cc
+  const std::ptrdiff_t sum_ld_;  // of sums_: whole cache lines
+  const int sheet_samples_;      // samples, output rows and quads of a sheet: see linear_int8.cc
   const int sheet_rows_;
   const int quads_;
   const float* scales_ = nullptr;

@@ -154,7 +154,7 @@ TEST_CASE("gradient: sums become real values in one order of operations") {
       }
       for (const float lane : lanes) dscale += lane;
       for_kernels([&](const GradientKernels& k) {
-        const WeightSums sums{digits.data(), more ? earlier.data() : nullptr};
+        const WeightSums sums{digits.data(), width, more ? earlier.data() : nullptr};
         std::vector<float> got(n, 1.0F);
         k.join_digits(sums, width, got.data());
         CHECK(got == sum);
