@@ -58,7 +58,7 @@ struct Network::Impl {
   Buffer<std::byte> memory;                    // of all of these
   std::vector<float> params, grads;
   std::vector<std::int32_t> zero_points;
-  Buffer<float> scratch{kernels::kSgemmScratch};
+  Buffer<float> scratch;  // for fp32 products, where there are any
   Buffer<float> logits;
   bool integers = false;
   bool training = false;
@@ -175,6 +175,13 @@ void Network::Impl::take_memory(bool for_integers) {
     step_params.push_back(params_of(graph, i, layers.back()->streams_weights()));
     plan.add(step_grads[static_cast<std::size_t>(i)], step_params.back().size, {backward_of(i)});
   }
+  bool products = !integers;
+  for (const Step& s : graph.steps) {
+    const auto& layer = layers[static_cast<std::size_t>(s.output - 1)];
+    products = products || (s.has_weights() && !layer->streams_weights());
+  }
+  scratch = {};
+  if (products) plan.add(scratch, kernels::kSgemmScratch, {{0, 2 * steps()}});
   memory = plan.place();
   logits = Buffer<float>(static_cast<std::size_t>(max_batch) * values.back().shape.size());
 }

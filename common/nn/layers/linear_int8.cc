@@ -11,13 +11,20 @@ namespace {
 constexpr float kSmallestRange = 0x1p-100F;  // 32512 / range stays finite
 constexpr int kLanes = 256;                  // at least so many for the scale's gradient
 constexpr int kDigits = 2;
-constexpr int kChannelBlock = 64;  // dense: channels whose digit sums stay in the cache
+// Dense: channels whose sums are there at once, and bytes of these.
+constexpr int kChannelBlock = 64;
+constexpr std::ptrdiff_t kSumBytes = 1 << 20;
 
 int rows_of(const Step& s) { return s.op == Op::kDense ? 1 : s.out.h * s.out.w; }
 int fan_in_of(const Step& s) {
   return s.op == Op::kDense ? static_cast<int>(s.in.size()) : window_of(s).depth();
 }
 std::size_t product(std::ptrdiff_t a, std::ptrdiff_t b) { return static_cast<std::size_t>(a * b); }
+int channels_per_sum(const Step& s, std::ptrdiff_t sum_ld) {
+  if (s.op == Op::kConv2d) return s.out.c;
+  const std::ptrdiff_t fit = kSumBytes / (kDigits * sum_ld * 4);
+  return static_cast<int>(std::clamp<std::ptrdiff_t>(fit, 1, std::min(s.out.c, kChannelBlock)));
+}
 int samples_per_sum(const Step& s) { return kernels::kMaxRows / rows_of(s); }
 
 }  // namespace
@@ -53,8 +60,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
   take(digits_, product(sheets * quads_, kDigits * quad));
   take(row_, static_cast<std::size_t>(fan_in_));
   take(bias_sums_, product(kDigits, channels_));
-  const int summed = conv_ ? channels_ : std::min(channels_, kChannelBlock);
-  take(sums_, product(kDigits * summed, sum_ld_));
+  take(sums_, product(kDigits * channels_per_sum(step, sum_ld_), sum_ld_));
   if (max_batch > samples_per_sum(step)) {
     take(earlier_, product(channels_, fan_in_));
     take(bias_earlier_, product(1, channels_));
@@ -187,8 +193,9 @@ void LinearInt8::dense_weights(const Pass& pass, float range) {
   g.x_zero = x.grid.code.zero;
   g.acc = sums_.data();
   g.ldacc = sum_ld_;
-  for (int c = 0; c < channels_; c += kChannelBlock) {
-    const int count = std::min(kChannelBlock, channels_ - c);
+  const int block = channels_per_sum(step_, sum_ld_);
+  for (int c = 0; c < channels_; c += block) {
+    const int count = std::min(block, channels_ - c);
     g.c = kDigits * count;
     g.g = digits_.data() + kDigits * 4 * std::ptrdiff_t{c};
     g.gsum = bias_sums_.data() + kDigits * c;
