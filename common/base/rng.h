@@ -17,6 +17,7 @@ enum class Purpose : std::uint32_t {
   kShuffle = 2,        // order of a client's samples
   kSample = 3,         // which clients take part in a round
   kUplinkRound = 4,    // stochastic rounding of updates
+  kDownlink = 5,       // rotations of what the coordinator sends
   kPartition = 6,      // which samples a client holds
   kScenario = 7,       // simulated speeds and drop-outs
   kSplit = 8,          // train/test split of a data set that has none

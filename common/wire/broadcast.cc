@@ -5,9 +5,9 @@
 
 #include "common/codec/broadcast_codec.h"
 #include "common/codec/codebook_codec.h"
+#include "common/wire/broadcast_fields.h"
 #include "common/wire/frame.h"
 #include "common/wire/message_fields.h"
-#include "common/wire/model.pb.h"
 
 namespace fedqat {
 namespace {
@@ -71,26 +71,23 @@ Result<std::vector<float>> join_shared(const Graph& graph, const wire::Broadcast
   return params;
 }
 
+Bytes encode(const Graph& graph, const ModelState& state, std::span<const float> params,
+             wire::BroadcastProto& p) {
+  put_quantizers(state, p);
+  p.set_params(text_of(encode_broadcast(tensors_of(graph, p), params)));
+  return serialize(p);
+}
+
 }  // namespace
 
-Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits) {
-  wire::BroadcastProto p;
+void put_quantizers(const ModelState& state, wire::BroadcastProto& p) {
   p.set_quantized(state.quantized);
   for (const std::int32_t zero : state.zero_points) {
     p.add_zero_points(static_cast<std::uint32_t>(zero));
   }
-  p.set_bits(static_cast<std::uint32_t>(weight_bits));
-  const auto rest = weight_bits == kFloatBits ? split_shared(graph, state.params, p) : state.params;
-  p.set_params(text_of(encode_broadcast(tensors_of(graph, p), rest)));
-  return serialize(p);
 }
 
-Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
-  wire::BroadcastProto p;
-  if (auto ok = parse(bytes, p); !ok) return ok.error();
-  if (p.bits() != 4 && p.bits() != 8 && p.bits() != kFloatBits) {
-    return bad_field("broadcast.bits", "is not 4, 8 or 32");
-  }
+Result<ModelState> take_quantizers(const Graph& graph, const wire::BroadcastProto& p) {
   if (p.quantized() && graph.quant.is_float()) {
     return bad_field("broadcast.quantized", "is set for an fp32 network");
   }
@@ -103,14 +100,10 @@ Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
     if (zero > kMaxZero) return bad_field("broadcast.zero_points", "has a value above 255");
     state.zero_points.push_back(static_cast<std::int32_t>(zero));
   }
-  if (p.shared_size() != 0 &&
-      (p.bits() != kFloatBits || p.shared_size() != weight_tensors(graph))) {
-    return bad_field("broadcast.shared", "does not fit the network");
-  }
-  auto params = decode_broadcast(tensors_of(graph, p), as_bytes(p.params()));
-  if (params && p.shared_size() != 0) params = join_shared(graph, p, *params);
-  if (!params) return at("broadcast.params", params.error());
-  state.params = std::move(*params);
+  return state;
+}
+
+Result<void> check_params(const Graph& graph, const ModelState& state) {
   for (const ParamTensor& tensor : graph.params) {
     if (tensor.kind == ParamKind::kRunningVariance) {
       for (std::size_t i = 0; i < tensor.size; ++i) {
@@ -125,6 +118,39 @@ Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
       }
     }
   }
+  return {};
+}
+
+Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits) {
+  wire::BroadcastProto p;
+  p.set_bits(static_cast<std::uint32_t>(weight_bits));
+  if (weight_bits != kFloatBits) return encode(graph, state, state.params, p);
+  return encode(graph, state, split_shared(graph, state.params, p), p);
+}
+
+Bytes encode_plain(const Graph& graph, const ModelState& state) {
+  wire::BroadcastProto p;
+  p.set_bits(kFloatBits);
+  return encode(graph, state, state.params, p);
+}
+
+Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {
+  wire::BroadcastProto p;
+  if (auto ok = parse(bytes, p); !ok) return ok.error();
+  if (p.bits() != 4 && p.bits() != 8 && p.bits() != kFloatBits) {
+    return bad_field("broadcast.bits", "is not 4, 8 or 32");
+  }
+  auto state = take_quantizers(graph, p);
+  if (!state) return state.error();
+  if (p.shared_size() != 0 &&
+      (p.bits() != kFloatBits || p.shared_size() != weight_tensors(graph))) {
+    return bad_field("broadcast.shared", "does not fit the network");
+  }
+  auto params = decode_broadcast(tensors_of(graph, p), as_bytes(p.params()));
+  if (params && p.shared_size() != 0) params = join_shared(graph, p, *params);
+  if (!params) return at("broadcast.params", params.error());
+  state->params = std::move(*params);
+  if (auto ok = check_params(graph, *state); !ok) return ok.error();
   return state;
 }
 

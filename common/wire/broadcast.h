@@ -13,6 +13,10 @@ inline constexpr float kMaxLog2Scale = 40;
 // weight_bits: 4, 8 or 32. Biases and scales travel as fp32.
 Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits);
 
+// At 32 bits and without codebooks: the same state has the same bytes, whoever writes them, so that
+// their hash names the model (fields by number, defaults left out).
+Bytes encode_plain(const Graph& graph, const ModelState& state);
+
 // Any bytes: a state that fits `graph`, or kCorrupt, kInvalid with the field.
 Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes);
 

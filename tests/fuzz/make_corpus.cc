@@ -11,6 +11,7 @@
 #include "common/quant/weight_sharing.h"
 #include "common/wire/broadcast.h"
 #include "common/wire/config.h"
+#include "common/wire/difference.h"
 #include "common/wire/frame.h"
 #include "common/wire/messages.h"
 #include "common/wire/model.pb.h"
@@ -116,6 +117,10 @@ void make_models() {
   put("broadcast", "bits4", encode_broadcast(graph, state, 4));
   put("broadcast", "bits32", encode_broadcast(graph, state, 32));
   put("broadcast", "float", encode_broadcast(graph, init_model(graph, 1), 32));
+  for (const int bits : {2, 4, 8}) {
+    put("difference", "bits" + std::to_string(bits),
+        encode_difference(graph, init_model(graph, 2).params, state, bits, Rng({.seed = 9})));
+  }
   put("model_file", "integers", encode_model(pack_model(graph, state, data.grid)));
   const auto plain = build_graph(graph.spec, {kFloatBits, kFloatBits, kFloatBits});
   FEDQAT_CHECK(plain);
