@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "common/base/failpoint.h"
 #include "common/codec/update_codec.h"
 #include "common/wire/broadcast.h"
+#include "common/wire/difference.h"
 
 namespace fedqat {
 namespace {
@@ -94,16 +96,32 @@ Result<NetworkSpec> fetch_network(Transport& transport, std::uint64_t run) {
   return std::move(*network);
 }
 
-std::shared_ptr<const ModelState> ModelCache::find(const Digest& sha256) const {
-  return model_ != nullptr && sha256 == sha256_ ? model_ : nullptr;
+ModelCache::Model ModelCache::find(const Digest& sha256) const {
+  for (const Entry& e : models_) {
+    if (e.sha256 == sha256) return e.model;
+  }
+  return nullptr;
 }
 
-void ModelCache::keep(const Digest& sha256, std::shared_ptr<const ModelState> model) {
-  sha256_ = sha256;
-  model_ = std::move(model);
+ModelCache::Model ModelCache::find(std::uint64_t version) const {
+  for (const Entry& e : models_) {
+    if (e.version == version) return e.model;
+  }
+  return nullptr;
 }
 
-Result<std::variant<Work, Idle>> Session::begin() {
+std::optional<std::uint64_t> ModelCache::newest() const {
+  if (models_.empty()) return std::nullopt;
+  return models_.back().version;
+}
+
+void ModelCache::keep(const Task& task, Model model) {
+  const std::uint64_t oldest = task.steps_from.value_or(task.version);
+  std::erase_if(models_, [&](const Entry& e) { return !many_ || e.version < oldest; });
+  models_.push_back({task.version, task.model_sha256, std::move(model)});
+}
+
+Result<std::variant<Work, Idle>> Session::begin(std::optional<std::uint64_t>* held) {
   auto checked_in = check_in(transport_);
   if (!checked_in) return checked_in.error();
   using Begun = std::variant<Work, Idle>;
@@ -115,55 +133,101 @@ Result<std::variant<Work, Idle>> Session::begin() {
   if (task == nullptr) return Begun(Idle{checked_in->retry_after_ms, false});
   if (auto ok = check_task(graph_, *task); !ok) return ok.error();
   Download download;
-  if (auto ok = download_model(*task, download); !ok) return ok.error();
-  auto work = decode(std::move(*task), download);
-  if (!work) return work.error();
-  return Begun(std::move(*work));
+  auto model = load(*task, held != nullptr ? *held : std::nullopt, download);
+  if (!model) return model.error();
+  if (held != nullptr && task->steps_from) *held = task->version;
+  if (auto ok = check_model(**model, task->phase); !ok) return ok.error();
+  return Begun(Work{std::move(*task), std::move(*model)});
 }
 
 Result<Work> Session::fetch(Task task, Download& download) {
   if (auto ok = check_task(graph_, task); !ok) return ok.error();
-  if (cache_.find(task.model_sha256) == nullptr) {
-    if (auto ok = download_model(task, download); !ok) return ok.error();
-  }
-  const Download whole = std::exchange(download, {});
-  return decode(std::move(task), whole);
+  Result<ModelCache::Model> model = cache_.find(task.model_sha256);
+  if (*model == nullptr) model = load(task, cache_.newest(), download);
+  if (!model) return model.error();
+  download = {};
+  if (auto ok = check_model(**model, task.phase); !ok) return ok.error();
+  return Work{std::move(task), std::move(*model)};
 }
 
-Result<Work> Session::decode(Task task, const Download& download) {
-  auto model = cache_.find(task.model_sha256);
-  if (model == nullptr) {
-    auto state = decode_broadcast(graph_, download.data);
-    if (!state) return state.error();
-    model = std::make_shared<const ModelState>(std::move(*state));
-    cache_.keep(task.model_sha256, model);
+Result<ModelCache::Model> Session::load(const Task& task, std::optional<std::uint64_t> held,
+                                        Download& download) {
+  const std::uint64_t from = held.value_or(0);
+  if (task.steps_from && from >= *task.steps_from && from <= task.version) {
+    auto model = follow(task, from, download);
+    if (!model || *model != nullptr) return model;
   }
-  if (auto ok = check_model(*model, task.phase); !ok) return ok.error();
-  return Work{std::move(task), std::move(model)};
+  const auto bytes = fetch_bytes(task, std::nullopt, download);
+  if (!bytes) return bytes.error();
+  if (sha256(*bytes) != task.model_sha256) {
+    return Error{Errc::kCorrupt, "the model does not have the SHA-256 of the task"};
+  }
+  if (auto model = cache_.find(task.model_sha256)) return model;
+  auto state = decode_broadcast(graph_, *bytes);
+  if (!state) return state.error();
+  auto model = std::make_shared<const ModelState>(std::move(*state));
+  cache_.keep(task, model);
+  return ModelCache::Model(std::move(model));
 }
 
-Result<void> Session::download_model(const Task& task, Download& download) {
-  if (download.sha256 != task.model_sha256) download = {task.model_sha256, {}};
-  Bytes& model = download.data;
-  const auto chunks = static_cast<std::uint32_t>((task.model_size + kChunkBytes - 1) / kChunkBytes);
-  while (model.size() < task.model_size) {
-    const auto chunk = static_cast<std::uint32_t>(model.size() / kChunkBytes);
-    auto reply = exchange(transport_, FetchModel{task.run, task.version, chunk});
+// Null: the steps do not lead to the task's model.
+Result<ModelCache::Model> Session::follow(const Task& task, std::uint64_t from,
+                                          Download& download) {
+  Bytes bytes;
+  if (from < task.version) {
+    auto fetched = fetch_bytes(task, from, download);
+    if (!fetched) return fetched.error();
+    bytes = std::move(*fetched);
+  }
+  if (auto model = cache_.find(task.model_sha256)) return model;
+  const auto base = cache_.find(from);
+  if (base == nullptr && from != 0) return ModelCache::Model();
+  ModelState state = base != nullptr ? *base : init_model(graph_, task.seed);
+  for (ByteView rest = bytes; !rest.empty();) {
+    std::uint32_t size = 0;
+    if (rest.size() < sizeof size) return ModelCache::Model();
+    std::memcpy(&size, rest.data(), sizeof size);
+    rest = rest.subspan(sizeof size);
+    if (rest.size() < size) return ModelCache::Model();
+    auto next = apply_difference(graph_, state.params, rest.first(size));
+    if (!next) return ModelCache::Model();
+    state = std::move(*next);
+    rest = rest.subspan(size);
+  }
+  if (sha256(encode_plain(graph_, state)) != task.model_sha256) return ModelCache::Model();
+  auto model = std::make_shared<const ModelState>(std::move(state));
+  cache_.keep(task, model);
+  return ModelCache::Model(std::move(model));
+}
+
+// The model whole, or the steps to it, which are no longer than that.
+Result<Bytes> Session::fetch_bytes(const Task& task, std::optional<std::uint64_t> from,
+                                   Download& download) {
+  if (download.sha256 != task.model_sha256 || download.from != from) {
+    download = {task.model_sha256, from, {}};
+  }
+  Bytes& data = download.data;
+  const std::uint64_t most = (task.model_size + kChunkBytes - 1) / kChunkBytes;
+  std::uint64_t chunks = most;
+  for (auto chunk = static_cast<std::uint32_t>(data.size() / kChunkBytes); chunk < chunks;
+       ++chunk) {
+    auto reply = exchange(transport_, FetchModel{task.run, task.version, chunk, from});
     if (!reply) return reply.error();
     if (const auto* refusal = std::get_if<Refusal>(&reply->body)) return rejected(*refusal);
     const auto* part = std::get_if<ModelChunk>(&reply->body);
     if (part == nullptr) return unexpected("model");
-    const std::size_t size = std::min<std::size_t>(kChunkBytes, task.model_size - model.size());
-    if (part->version != task.version || part->chunk != chunk || part->chunks != chunks ||
-        part->sha256 != task.model_sha256 || part->data.size() != size) {
+    const bool last = part->chunk + 1 == part->chunks;
+    const std::size_t left = task.model_size - data.size(), size = part->data.size();
+    if (part->version != task.version || part->chunk != chunk || part->chunks > most ||
+        part->sha256 != task.model_sha256 || size > left || (!last && size != kChunkBytes) ||
+        (!from && (part->chunks != most || (last && size != left)))) {
       download = {};
       return Error{Errc::kCorrupt, "model_chunk does not belong to the task's model"};
     }
-    model.insert(model.end(), part->data.begin(), part->data.end());
+    chunks = part->chunks;
+    data.insert(data.end(), part->data.begin(), part->data.end());
   }
-  if (sha256(model) == task.model_sha256) return {};
-  download = {};
-  return Error{Errc::kCorrupt, "the model does not have the SHA-256 of the task"};
+  return std::exchange(download, {}).data;
 }
 
 Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, const Work& work,

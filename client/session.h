@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <variant>
+#include <vector>
 
 #include "client/local_trainer.h"
 #include "common/net/transport.h"
@@ -11,15 +13,29 @@
 
 namespace fedqat {
 
-// The last model that was received, so that it is decoded once. Not thread-safe.
+// The last model of a run that was received, so that it is decoded once and steps to the next begin
+// at it. Not thread-safe.
 class ModelCache {
  public:
-  std::shared_ptr<const ModelState> find(const Digest& sha256) const;
-  void keep(const Digest& sha256, std::shared_ptr<const ModelState> model);
+  using Model = std::shared_ptr<const ModelState>;
+
+  ModelCache() = default;
+  // many: also those that steps may begin at; of a simulator, where one cache is that of all.
+  explicit ModelCache(bool many) : many_(many) {}
+
+  Model find(const Digest& sha256) const;
+  Model find(std::uint64_t version) const;
+  std::optional<std::uint64_t> newest() const;
+  void keep(const Task& task, Model model);
 
  private:
-  Digest sha256_{};
-  std::shared_ptr<const ModelState> model_;
+  struct Entry {
+    std::uint64_t version;
+    Digest sha256;
+    Model model;
+  };
+  bool many_ = false;
+  std::vector<Entry> models_;
 };
 
 struct Work {
@@ -34,7 +50,8 @@ struct Idle {
 // What has arrived of a model; kept over a lost connection so that no chunk is fetched twice.
 struct Download {
   Digest sha256{};
-  Bytes data;  // whole chunks
+  std::optional<std::uint64_t> from = {};  // of steps; none: the model is whole
+  Bytes data = {};                         // whole chunks
 };
 
 // A trained update, complete: to be stored before it is sent, and sent as often as it takes.
@@ -59,11 +76,13 @@ class Session {
   // Errors: those of the transport; kCorrupt, kInvalid for a reply that does not fit; kRejected
   // with the coordinator's reason.
   //
-  // Checks in and downloads the model in any case: the simulator's one cache stands for many
-  // devices that each download.
-  Result<std::variant<Work, Idle>> begin();
-  // The model of a task that check_in() gave: from the cache, or downloaded from where `download`
-  // is; `download` is empty afterwards, unless the transport failed.
+  // Checks in and downloads the model whatever the cache has: the simulator's one cache stands for
+  // many devices that each download. held: the version that this one has from before, and then has,
+  // where steps can be had; null: none.
+  Result<std::variant<Work, Idle>> begin(std::optional<std::uint64_t>* held = nullptr);
+  // The model of a task that check_in() gave: from the cache, by steps from the one there, or
+  // downloaded whole from where `download` is; that is empty afterwards, unless the transport
+  // failed.
   Result<Work> fetch(Task task, Download& download);
   Result<UploadOutcome> finish(const SealedUpdate& update);
   std::uint32_t retry_after_ms() const { return retry_after_ms_; }  // of finish()'s last reply
@@ -75,8 +94,11 @@ class Session {
                                     Checkpointer* checkpointer = nullptr);
 
  private:
-  Result<void> download_model(const Task& task, Download& download);
-  Result<Work> decode(Task task, const Download& download);
+  Result<ModelCache::Model> load(const Task& task, std::optional<std::uint64_t> held,
+                                 Download& download);
+  Result<ModelCache::Model> follow(const Task& task, std::uint64_t from, Download& download);
+  Result<Bytes> fetch_bytes(const Task& task, std::optional<std::uint64_t> from,
+                            Download& download);
 
   Transport& transport_;
   const Graph& graph_;

@@ -1,6 +1,7 @@
 // A round with what its plan gave to the devices: enough to answer them and to read their updates.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/codec/update_codec.h"
@@ -19,6 +20,7 @@ struct PlannedRound {
   UpdateGrid grid;
   Bytes broadcast;  // empty: not kept any more
   Digest broadcast_sha256{};
+  std::optional<std::uint64_t> steps_from = {};  // as in Task
 
   Moving moving() const {
     return {.scales = training.scale_learning_rate > 0,

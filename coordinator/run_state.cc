@@ -99,6 +99,7 @@ Bytes encode_run_state(const RunState& state) {
   for (const std::int32_t z : state.model.zero_points) p.add_zero_points(z);
   p.set_strategy(floats_text(state.strategy));
   p.set_ranges(floats_text(state.ranges));
+  p.set_held(floats_text(state.held));
   put(state.last, *p.mutable_last());
   for (const EarlierRound& r : state.earlier) put(r, *p.add_earlier());
   const Bytes body = serialize(p);
@@ -122,7 +123,8 @@ Result<RunState> decode_run_state(ByteView bytes) {
   const Error sizes{Errc::kCorrupt, "the checkpoint of the run has fields of wrong sizes"};
   const auto config_hash = digest_of(p.config_hash());
   if (!config_hash || p.params().size() % sizeof(float) != 0 ||
-      p.strategy().size() % sizeof(float) != 0 || p.ranges().size() % sizeof(float) != 0) {
+      p.strategy().size() % sizeof(float) != 0 || p.ranges().size() % sizeof(float) != 0 ||
+      p.held().size() % sizeof(float) != 0) {
     return sizes;
   }
   state.run = p.run();
@@ -136,6 +138,7 @@ Result<RunState> decode_run_state(ByteView bytes) {
   state.model.zero_points = {p.zero_points().begin(), p.zero_points().end()};
   state.strategy = floats_of(p.strategy());
   state.ranges = floats_of(p.ranges());
+  state.held = floats_of(p.held());
   state.last = take(p.last());
   for (const auto& earlier : p.earlier()) {
     auto round = take(earlier);

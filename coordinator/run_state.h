@@ -51,6 +51,7 @@ struct RunState {
   ModelState model;
   std::vector<float> strategy;        // all spans of Strategy::state(), one after the other
   std::vector<float> ranges;          // GridPlanner::state()
+  std::vector<float> held;            // Publisher::held() of the round
   RoundSummary last;                  // of round rounds_done
   std::vector<EarlierRound> earlier;  // the oldest first
 };

@@ -129,6 +129,7 @@ Task Coordinator::task_for(ClientId who, std::int64_t deadline_ms) const {
   task.deadline_ms = static_cast<std::uint64_t>(deadline_ms);
   task.training = plan.training;
   task.max_samples = max_samples_;
+  task.steps_from = plan.steps_from;
   for (const TensorGrid& g : plan.grid) {
     task.grid.push_back({g.bits, g.step, g.codec, g.share});
   }
@@ -148,14 +149,15 @@ Reply Coordinator::answer(const FetchModel& request) const {
       kSoonMs, Refusal{RefusalCode::kUnknownModel, "that model is not kept here; check in again"}};
   const auto plan = rounds_.find(static_cast<std::uint32_t>(request.version + 1));
   if (request.run != state_.run || status_ != Status::kRunning || plan == rounds_.end() ||
-      plan->second.round.rules().version != request.version) {
+      plan->second.round.rules().version != request.version || plan->second.broadcast.empty()) {
     return unknown;
   }
-  const Bytes& model = plan->second.broadcast;
+  const ByteView model = request.from ? publisher_->steps(*request.from, request.version)
+                                      : ByteView(plan->second.broadcast);
   const auto chunks = static_cast<std::uint32_t>((model.size() + kChunkBytes - 1) / kChunkBytes);
   if (request.chunk >= chunks) return unknown;
   const std::size_t first = request.chunk * kChunkBytes;
-  const ByteView data = ByteView(model).subspan(first, std::min(kChunkBytes, model.size() - first));
+  const ByteView data = model.subspan(first, std::min(kChunkBytes, model.size() - first));
   return {0, ModelChunk{request.version, request.chunk, chunks, plan->second.broadcast_sha256,
                         Bytes(data.begin(), data.end())}};
 }

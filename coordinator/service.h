@@ -17,6 +17,7 @@
 #include "coordinator/inbox.h"
 #include "coordinator/journal.h"
 #include "coordinator/planned_round.h"
+#include "coordinator/publisher.h"
 #include "coordinator/round_sum.h"
 #include "coordinator/run_state.h"
 #include "coordinator/schedule.h"
@@ -110,7 +111,9 @@ class Coordinator {
 
   const Graph& graph() const { return *graph_; }
   const NetworkSpec& network() const { return network_; }
-  const ModelState& state() const { return state_.model; }  // after rounds_done() rounds
+  // After rounds_done() rounds, as it is published: with codec.downlink = "difference" what clients
+  // hold.
+  const ModelState& state() const { return publisher_->published(state_.model); }
 
  private:
   Coordinator(const wire::Config& config, const NetworkSpec& network, Schedule schedule);
@@ -123,6 +126,7 @@ class Coordinator {
   Result<void> write_checkpoint();
   Result<void> limit_samples();
   RoundRules rules() const;
+  void publish();
   void open_round(std::int64_t now_ms);
   void carry_out(const std::vector<Action>& actions, std::int64_t now_ms);
   void extend();
@@ -163,9 +167,10 @@ class Coordinator {
   std::uint32_t max_samples_ = 0;
   std::uint64_t most_clients_ = ~std::uint64_t{0};  // of a round, with so many samples each
   std::unique_ptr<Graph> graph_;                    // fixed address: others point at it
-  RunState state_;  // strategy and ranges only while it is written down
+  RunState state_;  // strategy, ranges and held only while it is written down
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<GridPlanner> planner_;
+  std::unique_ptr<Publisher> publisher_;
 
   Status status_ = Status::kRunning;
   std::string failure_;

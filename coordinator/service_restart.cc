@@ -42,6 +42,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::make(const wire::Config& confi
   c->graph_ = std::make_unique<Graph>(std::move(*graph));
   c->strategy_ = std::move(*strategy);
   c->planner_ = std::make_unique<GridPlanner>(*c->graph_, uplink_rate(config.codec()));
+  c->publisher_ = std::make_unique<Publisher>(config, *c->graph_);
   c->state_.config_hash = config_hash(config);
   c->state_.run = run_number(c->state_.config_hash);
   c->state_.attendance.clients = clients;
@@ -97,6 +98,7 @@ Result<void> Coordinator::resume(Recovered&& recovered, std::uint32_t clients,
     recall_round(std::move(earlier), now_ms);
   }
   if (status_ != Status::kRunning) {
+    publish();
     if (rounds_.empty()) recall_round({state_.rounds_done, state_.ranges, {}, {}}, now_ms);
     admit_clients(clients);
     return {};
@@ -159,7 +161,8 @@ Result<void> Coordinator::restore(RunState&& state) {
   if (state.model.params.size() != graph_->param_count ||
       state.model.zero_points.size() != graph_->steps.size() ||
       state.strategy.size() != strategy_size || state.ranges.size() != planner_->state().size() ||
-      state.rounds_done > schedule_.rounds()) {
+      state.rounds_done > schedule_.rounds() ||
+      !publisher_->restore(std::exchange(state.held, {}), state.rounds_done)) {
     return foreign_state("does not fit the network");
   }
   std::size_t at = 0;
@@ -183,6 +186,7 @@ Result<void> Coordinator::write_checkpoint() {
   }
   const auto ranges = planner_->state();
   written.ranges.assign(ranges.begin(), ranges.end());
+  written.held = publisher_->held();
   for (const auto& [number, plan] : rounds_) written.earlier.push_back(plan.summary());
   return surroundings_.journal->commit_round(
       {state_.run, state_.rounds_done, encode_run_state(written)});

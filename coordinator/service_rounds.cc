@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/base/check.h"
-#include "common/wire/broadcast.h"
 #include "coordinator/calibrate.h"
 #include "coordinator/codebooks.h"
 #include "coordinator/service.h"
@@ -49,17 +48,23 @@ RoundRules Coordinator::rules() const {
   return rules;
 }
 
+void Coordinator::publish() {
+  const std::uint32_t done = state_.rounds_done;
+  publisher_->follow(state_.model, done, done > 0 && schedule_.phase(done) == Phase::kObserve);
+}
+
 void Coordinator::open_round(std::int64_t now_ms) {
+  publish();
   const std::uint32_t number = state_.rounds_done + 1;
   const std::span<const float> ranges = planner_->state();
-  PlannedRound plan{
-      Round(rules(), std::span<const ClientId>{}, now_ms),
-      schedule_.phase(number),
-      schedule_.training(number),
-      {ranges.begin(), ranges.end()},
-      {},
-      encode_broadcast(*graph_, state_.model, static_cast<int>(config_.codec().downlink_bits())),
-      {}};
+  PlannedRound plan{Round(rules(), std::span<const ClientId>{}, now_ms),
+                    schedule_.phase(number),
+                    schedule_.training(number),
+                    {ranges.begin(), ranges.end()},
+                    {},
+                    publisher_->whole(state_.model),
+                    {}};
+  if (publisher_->by_difference()) plan.steps_from = publisher_->oldest(plan.broadcast.size());
   plan.grid = planner_->grid(plan.moving());
   plan.broadcast_sha256 = sha256(plan.broadcast);
   at_work_ = at_work();
@@ -177,6 +182,7 @@ void Coordinator::commit(std::int64_t now_ms) {
   if (surroundings_.observe) surroundings_.observe(RoundClosed{state_.last});
   if (state_.rounds_done == schedule_.rounds()) {
     status_ = Status::kFinished;
+    publish();
     inbox_.clear();
     return;
   }

@@ -154,6 +154,7 @@ wire::Config fp32_config(wire::Config config) {
   config.mutable_sim()->clear_backend();
   config.mutable_codec()->set_uplink("uniform");
   config.mutable_codec()->set_uplink_bits(kFloat);
+  config.mutable_codec()->set_downlink("whole");
   config.mutable_codec()->set_downlink_bits(kFloat);
   return config;
 }

@@ -116,7 +116,10 @@ void VirtualWorld::check_in(ClientId who) {
   working_.erase(who);  // unless there is something to do
   MemoryTransport transport(coordinator_, who, clock_, traffic_);
   const Traffic before = traffic_;
-  auto begun = session(transport).begin();
+  std::optional<std::uint64_t> held;
+  if (const auto known = held_.find(who); known != held_.end()) held = known->second;
+  auto begun = session(transport).begin(&held);
+  if (held) held_[who] = *held;
   if (!begun) {
     last_failure_ = begun.error().what;
     return;

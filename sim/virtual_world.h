@@ -24,7 +24,8 @@
 
 namespace fedqat {
 
-// Memory O(model x threads): at most 2 x threads trained updates wait for their virtual time.
+// Memory O(model x threads): at most 2 x threads trained updates wait for their virtual time. With
+// codec.downlink = "difference" also the models that steps may begin at, less than 32 / bits.
 //
 // A client whose upload could not come while it counts does not train: it would only be told that
 // it is late. It stays busy until then, as a device would.
@@ -72,7 +73,9 @@ class VirtualWorld {
   ThreadPool& pool_;
   VirtualClock& clock_;
   std::vector<std::unique_ptr<LocalTrainer>> trainers_;  // one a worker
-  ModelCache cache_;
+  ModelCache cache_{true};
+  // With codec.downlink = "difference": the version that each client has.
+  std::unordered_map<ClientId, std::uint64_t> held_;
   Traffic traffic_;
   std::uint64_t samples_trained_ = 0;
   std::string last_failure_;

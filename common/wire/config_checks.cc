@@ -45,27 +45,27 @@ const std::vector<Check>& checks() {
        },
        "fp32 is for weights and activations together",
        "set both to 32, or both to 2 to 8"},
-      {{"quant.codebook", "quant.weight_bits", "codec.downlink_bits"},
+      {{"quant.codebook", "quant.weight_bits", "codec.downlink_bits", "codec.downlink"},
        [](const Config& c) {
          return c.quant().codebook() == 0 ||
                 (c.quant().codebook() >= 2 && c.quant().weight_bits() == 32 &&
-                 c.codec().downlink_bits() == 32);
+                 c.codec().downlink_bits() == 32 && c.codec().downlink() == "whole");
        },
        "shared weights take 2 to 256 values, are computed with in fp32 and sent to clients without "
        "loss",
        "use 16 or 256 with quant.weight_bits = 32, quant.activation_bits = 32, codec.downlink_bits "
-       "= 32"},
+       "= 32, codec.downlink = \"whole\""},
       {{"codec.uplink_bits", "codec.uplink"},
        uplink_fits,
        "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with eden 0.1 to 8",
        "use 8, or codec.uplink = \"eden\""},
-      {{"codec.downlink_bits"},
+      {{"codec.downlink_bits", "codec.downlink"},
        [](const Config& c) {
          const std::uint32_t bits = c.codec().downlink_bits();
-         return bits == 4 || bits == 8 || bits == 32;
+         return bits == 4 || bits == 8 || bits == (c.codec().downlink() == "whole" ? 32 : 2);
        },
-       "the broadcast model has 4 or 8 bits a weight, or 32 for fp32",
-       "use 8"},
+       "the broadcast model has 4 or 8 bits a weight, or 32 for fp32, and a difference 2, 4 or 8",
+       "use 8, or 2 with codec.downlink = \"difference\""},
       {{"quant.warmup_rounds", "quant.freeze_rounds", "run.rounds"},
        phases_fit,
        "warm-up and freeze together must leave at least one round in which scales are learnt",

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -58,6 +59,9 @@ struct FetchModel {
   std::uint64_t run = 0;
   std::uint64_t version = 0;
   std::uint32_t chunk = 0;
+  // Of the steps from this version on (common/wire/difference.h), each behind its length, u32;
+  // without it the model is wanted whole.
+  std::optional<std::uint64_t> from = {};
 };
 
 struct UpdateStats {
@@ -146,6 +150,9 @@ struct Task {
   std::vector<GridSpec> grid;
   std::uint32_t max_samples = kMaxSamples;  // an update of more is refused; >= 1
   Bytes manifest;  // signed (common/wire/manifest.h), <= kMaxManifest; empty in the simulator
+  // From this version on, <= version, steps to the model can be had; version 0 follows from `seed`.
+  // Without it the model is to be had whole alone.
+  std::optional<std::uint64_t> steps_from = {};
 };
 
 struct RetryLater {};

@@ -45,6 +45,7 @@ void put(const Task& m, wire::Reply& out) {
   }
   p.set_max_samples(m.max_samples);
   p.set_manifest(text_of(m.manifest));
+  if (m.steps_from) p.set_steps_from(*m.steps_from);
 }
 void put(const RetryLater&, wire::Reply& out) { out.mutable_retry_later(); }
 void put(const NetworkSpec& m, wire::Reply& out) { to_proto(m, *out.mutable_network()); }
@@ -123,6 +124,9 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
   if (p.max_samples() < 1 || p.max_samples() > kMaxSamples) {
     return bad_field("task.max_samples", "is not in 1..2^24");
   }
+  if (p.steps_from() > p.version()) {
+    return bad_field("task.steps_from", "is after the task's version");
+  }
   if (p.manifest().size() > kMaxManifest) return bad_field("task.manifest", "is too big");
   const auto training = take_training(p);
   if (!training) return training.error();
@@ -140,6 +144,7 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
             {},
             p.max_samples(),
             bytes_of(p.manifest())};
+  if (p.has_steps_from()) task.steps_from = p.steps_from();
   for (const auto& g : p.grid()) {
     if (g.bits() > kFloatUpdateBits) return bad_field("task.grid.bits", "is out of range");
     if (g.codec() > static_cast<std::uint32_t>(UpdateCodec::kEden)) {

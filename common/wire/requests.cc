@@ -39,6 +39,7 @@ void put(const FetchModel& m, wire::Request& out) {
   p.set_run(m.run);
   p.set_version(m.version);
   p.set_chunk(m.chunk);
+  if (m.from) p.set_from(*m.from);
 }
 void put(const UploadUpdate& m, wire::Request& out) {
   auto& p = *out.mutable_upload_update();
@@ -58,6 +59,12 @@ void put(const Enroll& m, wire::Request& out) {
   out.mutable_enroll()->set_csr(text_of(m.csr_pem));
 }
 void put(const Renew& m, wire::Request& out) { out.mutable_renew()->set_csr(text_of(m.csr_pem)); }
+
+Result<Request> take(const wire::FetchModelProto& p) {
+  FetchModel m{p.run(), p.version(), p.chunk()};
+  if (p.has_from()) m.from = p.from();
+  return Request(m);
+}
 
 Result<Request> take(const wire::EnrollProto& p) {
   Enroll m;
@@ -265,8 +272,7 @@ Result<Request> decode_request(ByteView frame) {
     case wire::Request::kFetchNetwork:
       return Request(FetchNetwork{p.fetch_network().run()});
     case wire::Request::kFetchModel:
-      return Request(
-          FetchModel{p.fetch_model().run(), p.fetch_model().version(), p.fetch_model().chunk()});
+      return take(p.fetch_model());
     case wire::Request::kUploadUpdate:
       return take(p.upload_update());
     case wire::Request::kEnroll:

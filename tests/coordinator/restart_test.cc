@@ -18,11 +18,12 @@ wire::Config all_clients() {
 
 // Plays a whole run whose coordinator dies with the given probability after each request, before or
 // after it was synced; clients repeat what was not acknowledged. Returns the final parameters.
-std::vector<float> play(std::uint64_t seed, double death) {
+std::vector<float> play(std::uint64_t seed, double death,
+                        const wire::Config& config = all_clients()) {
   Rng rng({.seed = seed});
   MemoryJournal journal;
   const auto start = [&] {
-    auto made = try_make(all_clients(), kClients, {&journal});
+    auto made = try_make(config, kClients, {&journal});
     if (!made) FAIL(made.error().what);
     REQUIRE(journal.sync());
     return std::move(*made);
@@ -58,6 +59,20 @@ TEST_CASE("restart: a coordinator that dies at any request ends in the same mode
   for (std::uint64_t seed = 3; seed < 40; ++seed) {
     CAPTURE(seed);
     REQUIRE(play(seed, 0.3) == undisturbed);
+  }
+}
+
+TEST_CASE("restart: what clients hold is the same after any death") {
+  auto config = all_clients();
+  config.mutable_model()->set_name("mlp-64");
+  const std::vector<float> whole = play(1, 0, config);
+  config.mutable_codec()->set_downlink("difference");
+  config.mutable_codec()->set_downlink_bits(2);
+  const std::vector<float> undisturbed = play(1, 0, config);
+  REQUIRE(undisturbed != whole);
+  for (std::uint64_t seed = 3; seed < 15; ++seed) {
+    CAPTURE(seed);
+    REQUIRE(play(seed, 0.3, config) == undisturbed);
   }
 }
 

@@ -121,7 +121,8 @@ void Device::converse() {
     answers_.known.clear();
     return finished(outcome);
   }
-  const auto work = session.begin();
+  auto held = cache_.newest();
+  const auto work = session.begin(&held);
   answers_.known.clear();
   begun(work);
 }

@@ -52,6 +52,11 @@ Plan make_plan(std::uint64_t seed, const Options& options) {
   }
   const char* strategies[] = {"fedavg", "fedavgm", "fedadam"};
   if (all) c.mutable_server()->set_strategy(strategies[rng.below(3)]);
+  // What a step leaves out would hide what an update put in.
+  if (all && Rng({.seed = seed, .client = 2}).below(2) == 0) {
+    c.mutable_codec()->set_downlink("difference");
+    c.mutable_codec()->set_downlink_bits(2);
+  }
   auto network = network_from_config(c, {side, side, 1}, side == kHuge ? 10 : 3, {1.0F / 255, 0});
   FEDQAT_CHECK(network);
   plan.network = std::move(*network);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A federation of real processes on loopback gives the very model of the simulator, with a client
 # and the coordinator killed in the middle.
-# deployment.sh SIM COORDINATOR CLIENT
+# deployment.sh SIM COORDINATOR CLIENT OPTION...    of the run
 set -uo pipefail
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/common.sh
@@ -9,7 +9,7 @@ source "$here/common.sh"
 config=configs/quickstart.toml
 rounds=30
 keys=(--set run.rounds=$rounds --set partition.clients=4 --set round.clients=4
-  --set client.epochs=12)
+  --set client.epochs=12 "${@:4}")
 # shellcheck source=tests/e2e/federation.sh
 source "$here/federation.sh"
 

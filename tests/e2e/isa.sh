@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One seed gives one model: the scalar kernels, AVX2, AVX-VNNI and AVX-512-VNNI end in the same
-# hash, with gradients in fp32 and in integers, with EDEN updates, and in the fp32 twin. What the
-# machine lacks falls back to the next.
+# hash, with gradients in fp32 and in integers, with EDEN updates, with differences down, and in the
+# fp32 twin. What the machine lacks falls back to the next.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 cat >"$work/short.toml" <<'END'
@@ -40,6 +40,7 @@ same() {
 same float --set client.backward='"float"'
 same int8 --set client.backward='"int8"'
 same eden --set codec.uplink=eden --set codec.uplink_bits=1.5 --set codec.downlink_bits=4
+same difference --set codec.downlink=difference --set codec.downlink_bits=2
 same resnet --set client.backward='"int8"' --set model.name='"resnet8"' --set run.rounds=3 \
   --set data.max_train_samples=120 --set quant.weight_bits=8 --set quant.activation_bits=8
 [ "$(json "$work/float-scalar/manifest.json" model_sha256)" != \

@@ -53,8 +53,9 @@ NetworkSpec some_network() { return {every_layer_model({8, 8, 1}, 3), {4, 4, 8},
 void make_requests() {
   UploadUpdate upload{1, 2, 1, {}, 5, 0, Bytes(5, std::byte{7}), encode_stats(some_stats())};
   upload.digest = update_digest(upload.data, upload.stats);
-  const Request all[] = {CheckIn{}, FetchNetwork{5}, FetchModel{5, 6, 7}, upload};
-  const char* const names[] = {"check_in", "fetch_network", "fetch_model", "upload"};
+  const Request all[] = {CheckIn{}, FetchNetwork{5}, FetchModel{5, 6, 7}, FetchModel{5, 6, 0, 4},
+                         upload};
+  const char* const names[] = {"check_in", "fetch_network", "fetch_model", "fetch_steps", "upload"};
   for (std::size_t i = 0; i < std::size(all); ++i) {
     for (const char* target : {"frame", "request"}) put(target, names[i], encode_request(all[i]));
   }
@@ -66,6 +67,8 @@ void make_replies() {
   Task task;
   task.run = 0x0123456789ABCDEF;
   task.round = 3;
+  task.version = 2;
+  task.steps_from = 1;
   task.model_size = 1000;
   task.phase = Phase::kQuantized;
   task.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 100};

@@ -119,6 +119,7 @@ void make_coordinator_files() {
   state.model = {{1, 2, 3}, true, {0, 3}};
   state.strategy = {0.5F, 0.25F, 0};
   state.ranges = {1, 2};
+  state.held = {3, 2, 1};
   state.last.round = 2;
   state.last.phase = Phase::kQuantized;
   state.last.mean_loss = 0.7;

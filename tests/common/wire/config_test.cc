@@ -166,6 +166,9 @@ TEST_CASE("config: keys that contradict each other are refused at the one that w
        "activations together; set both to 32"},
       {"[codec]\nuplink_bits = 16", "c.toml:2:15: codec.uplink_bits = 16"},
       {"[codec]\ndownlink_bits = 5", "c.toml:2:17: codec.downlink_bits = 5"},
+      {"[codec]\ndownlink = \"difference\"\ndownlink_bits = 32",
+       "c.toml:3:17: codec.downlink_bits = 32, codec.downlink = \"difference\": the broadcast"},
+      {"[codec]\ndownlink_bits = 2", "c.toml:2:17: codec.downlink_bits = 2, codec.downlink"},
       {"[run]\nrounds = 3",
        "c.toml:2:10: quant.warmup_rounds = 3, quant.freeze_rounds = 0, run.rounds = 3: warm-up"},
       {"[quant]\nfreeze_rounds = 4294967295", "c.toml:2:17: quant.warmup_rounds = 3"},
@@ -184,6 +187,7 @@ TEST_CASE("config: keys that contradict each other are refused at the one that w
   };
   for (const auto& c : cases) CHECK_THAT(refusal(c.toml), Catch::StartsWith(c.what));
   CHECK(parse("[quant]\nweight_bits = 32\nactivation_bits = 32\n[run]\nrounds = 1"));
+  CHECK(parse("[codec]\ndownlink = \"difference\"\ndownlink_bits = 2"));
   CHECK(parse("[round]\nclients = 20\n[partition]\nkind = \"natural\""));
 }
 

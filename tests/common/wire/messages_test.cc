@@ -70,7 +70,11 @@ TEST_CASE("messages: requests come back") {
   REQUIRE(back.last());
   REQUIRE(std::get<CheckIn>(*decode_request(encode_request(CheckIn{1}))).protocol == 1);
   REQUIRE(std::get<FetchNetwork>(*decode_request(encode_request(FetchNetwork{5}))).run == 5);
-  REQUIRE(std::get<FetchModel>(*decode_request(encode_request(FetchModel{5, 6, 7}))).chunk == 7);
+  const auto whole = std::get<FetchModel>(*decode_request(encode_request(FetchModel{5, 6, 7})));
+  REQUIRE(whole.chunk == 7);
+  REQUIRE_FALSE(whole.from);
+  const auto steps = decode_request(encode_request(FetchModel{5, 6, 7, 0}));
+  REQUIRE(std::get<FetchModel>(*steps).from == 0U);
 }
 
 TEST_CASE("messages: statistics come back") {
@@ -116,6 +120,7 @@ TEST_CASE("messages: a task with a bad field is refused and the field is named")
   refuses([](wire::TaskProto& t) { t.set_round(0); }, "task.round");
   refuses([](wire::TaskProto& t) { t.set_config_hash("short"); }, "task.config_hash");
   refuses([](wire::TaskProto& t) { t.set_phase(9); }, "task.phase");
+  refuses([](wire::TaskProto& t) { t.set_steps_from(t.version() + 1); }, "task.steps_from");
   refuses([](wire::TaskProto& t) { t.set_epochs(0); }, "task.epochs");
   refuses([](wire::TaskProto& t) { t.set_batch(5000); }, "task.batch");
   refuses([](wire::TaskProto& t) { t.set_momentum(1); }, "task.momentum");
