@@ -1,5 +1,8 @@
 #include "common/wire/difference.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "common/base/check.h"
 #include "common/codec/broadcast_codec.h"
 #include "common/codec/eden.h"
@@ -15,43 +18,39 @@ bool is_stepped(const ParamTensor& t) {
   return t.kind == ParamKind::kWeight && t.size >= kLeastEdenBlock;
 }
 
-struct Layout {
-  UpdateGrid stepped;
-  std::vector<BroadcastTensor> rest;
-};
+EdenRate rate_of(std::uint32_t bits) { return {static_cast<int>(bits), 1}; }
 
-Layout layout_of(const Graph& graph, int bits) {
-  Layout layout;
+// Those that travel as they are.
+std::vector<BroadcastTensor> rest_of(const Graph& graph) {
+  std::vector<BroadcastTensor> rest;
   for (const ParamTensor& t : graph.params) {
-    if (is_stepped(t)) {
-      layout.stepped.push_back({t.size, bits, 1, UpdateCodec::kEden});
-    } else {
-      layout.rest.push_back({t.size, t.channels, kFloatBits});
-    }
+    if (!is_stepped(t)) rest.push_back({t.size, t.channels, kFloatBits});
   }
-  return layout;
+  return rest;
 }
 
 }  // namespace
 
 Bytes encode_difference(const Graph& graph, std::span<const float> from, const ModelState& to,
-                        int bits, const Rng& rng) {
+                        int bits, Rng rng) {
   FEDQAT_CHECK(from.size() == graph.param_count && to.params.size() == graph.param_count);
-  std::vector<float> steps, rest;
-  for (const ParamTensor& t : graph.params) {
-    const bool stepped = is_stepped(t);
-    for (std::size_t i = t.offset; i < t.offset + t.size; ++i) {
-      (stepped ? steps : rest).push_back(stepped ? to.params[i] - from[i] : to.params[i]);
-    }
-  }
-  const Layout layout = layout_of(graph, bits);
-  const auto encoded = encode_update(layout.stepped, steps, rng);
-  FEDQAT_CHECK(encoded);
   wire::BroadcastProto p;
   put_quantizers(to, p);
   p.set_bits(static_cast<std::uint32_t>(bits));
-  p.set_params(text_of(encode_broadcast(layout.rest, rest)));
-  p.set_steps(text_of(encoded->payload));
+  std::vector<float> step, rest;
+  Bytes steps;
+  for (const ParamTensor& t : graph.params) {
+    const auto values = std::span(to.params).subspan(t.offset, t.size);
+    if (!is_stepped(t)) {
+      rest.insert(rest.end(), values.begin(), values.end());
+      continue;
+    }
+    step.resize(t.size);
+    for (std::size_t i = 0; i < t.size; ++i) step[i] = values[i] - from[t.offset + i];
+    (void)encode_eden(step, rate_of(p.bits()), kFixedLimit, rng, steps);
+  }
+  p.set_steps(text_of(steps));
+  p.set_params(text_of(encode_broadcast(rest_of(graph), rest)));
   return serialize(p);
 }
 
@@ -65,20 +64,29 @@ Result<ModelState> apply_difference(const Graph& graph, std::span<const float> f
   }
   auto state = take_quantizers(graph, p);
   if (!state) return state.error();
-  const Layout layout = layout_of(graph, static_cast<int>(p.bits()));
-  const auto steps = decode_update(layout.stepped, as_bytes(p.steps()));
-  if (!steps) return at("broadcast.steps", steps.error());
-  const auto rest = decode_broadcast(layout.rest, as_bytes(p.params()));
+  const auto rest = decode_broadcast(rest_of(graph), as_bytes(p.params()));
   if (!rest) return at("broadcast.params", rest.error());
-  const float* step = steps->data();
+  ByteView steps = as_bytes(p.steps());
   const float* value = rest->data();
-  state->params.reserve(graph.param_count);
+  state->params.resize(graph.param_count);
   for (const ParamTensor& t : graph.params) {
-    const bool stepped = is_stepped(t);
-    for (std::size_t i = t.offset; i < t.offset + t.size; ++i) {
-      state->params.push_back(stepped ? from[i] + *step++ : *value++);
+    float* out = state->params.data() + t.offset;
+    if (!is_stepped(t)) {
+      std::copy_n(value, t.size, out);
+      value += t.size;
+      continue;
     }
+    const EdenRate rate = rate_of(p.bits());
+    const std::size_t size = eden_size(t.size, rate);
+    const ByteView step = steps.first(std::min(size, steps.size()));
+    if (step.size() != size || std::isnan(greatest_eden_scale(step, t.size, rate, kFixedLimit))) {
+      return bad_field("broadcast.steps", "are not of this network: " + t.name);
+    }
+    steps = steps.subspan(size);
+    decode_eden(step, rate, kFixedLimit, {out, t.size});
+    for (std::size_t i = 0; i < t.size; ++i) out[i] += from[t.offset + i];
   }
+  if (!steps.empty()) return bad_field("broadcast.steps", "go on behind the last tensor");
   if (auto ok = check_params(graph, *state); !ok) return ok.error();
   return state;
 }

@@ -18,7 +18,7 @@ namespace fedqat {
 // `bits`, 2, 4 or 8; everything else as it is in `to`, binary32. `from`: the parameters x, all
 // finite, as those of `to`.
 Bytes encode_difference(const Graph& graph, std::span<const float> from, const ModelState& to,
-                        int bits, const Rng& rng);
+                        int bits, Rng rng);
 
 // Any bytes: what clients hold next, the same bits on every machine; or kCorrupt, kInvalid with the
 // field. from: of graph.param_count.
