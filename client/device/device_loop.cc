@@ -85,7 +85,8 @@ DeviceLoop::DeviceLoop(Fs& fs, StateDir& state, LocalSamples& samples, DeviceWor
       options_(std::move(options)),
       backoff_(options_.retry_max_ms, random_seed()),
       updates_(fs, state.update_path()),
-      checkpoints_(fs, state.checkpoint_path(), world.clock(), options_.checkpoint_ms) {}
+      checkpoints_(fs, state.checkpoint_path(), world.clock(), options_.checkpoint_ms),
+      models_(fs, state.model_path()) {}
 
 DeviceLoop::~DeviceLoop() = default;
 
@@ -226,6 +227,10 @@ Result<void> DeviceLoop::join_run(const Task& task) {
   auto graph = build_graph(network->model, network->quant);
   if (!graph) return graph.error();
   run_ = std::make_unique<RunSide>(task.run, std::move(*network), std::move(*graph));
+  if (!task.steps_from) return {};
+  if (auto ok = models_.load(task.run, run_->graph, run_->cache); !ok) {
+    world_.say("stored model: " + ok.error().what);
+  }
   return {};
 }
 
@@ -242,6 +247,10 @@ Result<DeviceLoop::Next> DeviceLoop::work(Task task) {
   }
   world_.say(round_text(work->task.round) + " (" + std::string(phase_name(work->task.phase)) +
              "): training on " + std::to_string((*samples)->size()) + " samples");
+  if (work->task.steps_from) {
+    const auto ok = models_.keep(work->task, run_->graph, *work->model);
+    if (!ok) world_.say("the model is not kept: " + ok.error().what);
+  }
   world_.before_training();
   try {
     auto update = train(*work, **samples);

@@ -3,7 +3,9 @@
 #include "client/device/checkpoint_store.h"
 #include "client/device/state_dir.h"
 #include "common/crypto/authority.h"
+#include "common/wire/config.h"
 #include "common/wire/manifest.h"
+#include "coordinator/run_state.h"
 #include "tests/dst/updates.h"
 
 namespace fedqat::dst {
@@ -56,6 +58,10 @@ void Device::boot() {
   if (!kept && !hostile()) throw Violation{name() + ": " + kept.error().what};
   if (!kept) kept = std::optional<SealedUpdate>();
   update_ = std::move(*kept);
+  if (by_steps()) {
+    const std::uint64_t run = run_number(config_hash(world_.plan().config));
+    expect(models().load(run, world_.graph(), cache_), "load");
+  }
   world_.say(name() + (update_ ? " begins with an update" : " begins"));
   talk();
 }
@@ -146,6 +152,7 @@ void Device::begun(const Result<std::variant<Work, Idle>>& begun) {
   const Work& work = std::get<Work>(*begun);
   if (work.task.client != who_) throw Violation{name() + " got another one's task"};
   if (world_.plan().signs) admit(work.task);
+  if (by_steps()) expect(models().keep(work.task, world_.graph(), *work.model), "keep");
   const std::int64_t training = world_.between(100, 2000) * (slow_ && !world_.calm() ? 20 : 1);
   later(training, [this, work] { trained(work); });
 }

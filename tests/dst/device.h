@@ -1,11 +1,13 @@
-// A device: the real session, update store and memory of models; everything else is forgotten when
-// its process ends. The session's calls block, the world's answers come later: what is not answered
-// yet ends a step, and the step is made again from its first call once the answer is there.
+// A device: the real session, stores of update and model, and memory of models; everything else is
+// forgotten when its process ends. The session's calls block, the world's answers come later: what
+// is not answered yet ends a step, and the step is made again from its first call once the answer
+// is there.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 
+#include "client/device/model_store.h"
 #include "client/device/seen_models.h"
 #include "client/device/update_store.h"
 #include "client/session.h"
@@ -48,6 +50,8 @@ class Device {
   void finished(const Result<UploadOutcome>& outcome);
   void talk_later(std::int64_t delay_ms);
   void later(std::int64_t delay_ms, std::function<void()> step);
+  bool by_steps() const { return world_.plan().config.codec().downlink() == "difference"; }
+  ModelStore models() { return {fs_, dir_ / "model.bin"}; }
   bool hostile() const { return who_ == 0 && world_.plan().hostile; }
   void admit(const Task& task);
   void enroll();

@@ -1,4 +1,5 @@
 #include "client/device/checkpoint_store.h"
+#include "client/device/model_store.h"
 #include "client/device/seen_models.h"
 #include "client/device/state_dir.h"
 #include "client/device/state_file.h"
@@ -11,6 +12,7 @@
 #include "common/wire/manifest.h"
 #include "coordinator/run_state.h"
 #include "coordinator/state/audit_log.h"
+#include "tests/fuzz/fuzz_inputs.h"
 #include "tests/fuzz/make_corpus.h"
 #include "tests/fuzz/memory_files.h"
 #include "tests/support/memory_fs.h"
@@ -100,6 +102,12 @@ void make_device_files() {
   update.digest = update_digest(update.payload, update.stats);
   FEDQAT_CHECK(UpdateStore(fs, "update").keep(update));
   put_state("update", *fs.read("update"));
+  const Graph graph = fuzz_graph();
+  Task task;
+  task.run = 5;
+  task.model_sha256 = sha256({});
+  FEDQAT_CHECK(ModelStore(fs, "model").keep(task, graph, init_model(graph, 1)));
+  put_state("model", *fs.read("model"));
   TrainCheckpoint c;
   c.next_sample = 64;
   c.seen = 64;

@@ -1,10 +1,12 @@
 #include "client/device/checkpoint_store.h"
+#include "client/device/model_store.h"
 #include "client/device/seen_models.h"
 #include "client/device/state_file.h"
 #include "client/device/update_store.h"
 #include "common/wire/frame.h"
 #include "common/wire/identity.pb.h"
 #include "common/wire/message_fields.h"
+#include "tests/fuzz/fuzz_inputs.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/support/memory_fs.h"
 
@@ -45,6 +47,14 @@ void checkpoint(ByteView file) {
   FEDQAT_CHECK(back && encode_checkpoint(*back) == again);
 }
 
+void model(ByteView file) {
+  static const Graph graph = fuzz_graph();
+  MemoryFs fs;
+  FEDQAT_CHECK(fs.write_private("model.bin", file));
+  ModelCache cache;
+  if (!ModelStore(fs, "model.bin").load(5, graph, cache)) FEDQAT_CHECK(!cache.newest());
+}
+
 // With the digest that the update should have, so that it is read further.
 Bytes with_digest(ByteView payload) {
   wire::StoredUpdateProto p;
@@ -64,5 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   seen_models(seal_state({"FEDQATS\0", 8}, bytes));
   update(seal_state({"FEDQATU\0", 8}, with_digest(bytes)));
   checkpoint(seal_state({"FEDQATK\0", 8}, bytes));
+  model(bytes);
+  model(seal_state({"FEDQATB\0", 8}, bytes));
   return 0;
 }

@@ -216,3 +216,54 @@ TEST_CASE("device_loop: a device outside of [partition] is told so") {
   };
   REQUIRE_THAT(play.run(options).error().what, Catch::Contains("partition.clients"));
 }
+
+TEST_CASE("device_loop: a device follows the model by steps, also one that begins again") {
+  for (const bool again : {false, true}) {
+    CAPTURE(again);
+    DevicePlay play;
+    play.config.mutable_codec()->set_downlink("difference");
+    play.config.mutable_codec()->set_downlink_bits(4);
+    auto options = play.options();
+    options.once = again;
+    DeviceEnd end = DeviceEnd::kOnce;
+    while (end == DeviceEnd::kOnce) {
+      play.open_state();
+      const auto ended = play.run(options);
+      REQUIRE(ended);
+      end = *ended;
+    }
+    CHECK(end == DeviceEnd::kFinished);
+    std::size_t whole = 0;
+    for (const Request& r : play.requests) {
+      const auto* fetch = std::get_if<FetchModel>(&r);
+      if (fetch == nullptr) continue;
+      whole += fetch->from ? 0U : 1U;
+      if (fetch->from) CHECK(*fetch->from + 1 == fetch->version);
+    }
+    CHECK(play.count<FetchModel>() == 4);  // the first model follows from the seed
+    CHECK(whole == 0);
+  }
+}
+
+TEST_CASE("device_loop: without its model a device fetches one whole, and trains the same") {
+  const auto play_with = [](bool damaged) {
+    DevicePlay play;
+    play.config.mutable_codec()->set_downlink("difference");
+    play.config.mutable_codec()->set_downlink_bits(8);
+    auto options = play.options();
+    options.once = true;
+    while (true) {
+      play.open_state();
+      const auto path = play.state->model_path();
+      if (damaged && play.fs->exists(path)) {
+        REQUIRE(play.fs->write_private(path, Bytes(100)));
+      }
+      const auto end = play.run(options);
+      REQUIRE(end);
+      if (*end == DeviceEnd::kFinished) break;
+    }
+    CHECK(play.said("stored model: ") == damaged);
+    return play.coordinator->state().params;
+  };
+  CHECK(play_with(true) == play_with(false));
+}
