@@ -49,7 +49,8 @@ const std::vector<Choice>& choices() {
       {"round.max_staleness", {"0", "0", "0", "3"}},
       {"codec.uplink", {"'uniform'", "'eden'"}},
       {"codec.uplink_bits", {"0.5", "1.0", "1.0", "2.0", "2.5", "5.0", "8.0", "32.0"}},
-      {"codec.downlink_bits", {"4", "8", "32"}},
+      {"codec.downlink", {"whole", "difference"}},
+      {"codec.downlink_bits", {"2", "4", "8", "32"}},
       {"sim.dropout", {"0.0", "0.0", "0.3"}},
       {"sim.slow_share", {"0.0", "0.2"}},
   };
@@ -84,8 +85,8 @@ std::string layers(Draw& draw) {
     }
     const std::size_t kernel = side < 3 || draw.below(2) == 0 ? 1 : 3;
     const std::size_t padding = draw.below(2) * (kernel / 2);
-    const std::string window = "kernel = " + std::to_string(kernel) +
-                               "\npadding = " + std::to_string(padding) + "\n";
+    const std::string window =
+        "kernel = " + std::to_string(kernel) + "\npadding = " + std::to_string(padding) + "\n";
     static const std::vector<const char*> kUnits = {"1", "3", "5", "8", "17"};
     if (kind == 1) layer("depthwise_conv2d", window);
     if (kind != 1) layer("conv2d", window + "units = " + draw.of(kUnits) + "\n");
