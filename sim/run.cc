@@ -206,7 +206,8 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
     describe_scales(graph, coordinator.state(), round);
     const bool last = coordinator.status() == Coordinator::Status::kFinished;
     if (last || round.round % config.sim().eval_every() == 0) {
-      if (auto ok = evaluate_into(coordinator, data.test, pool, backend, round); !ok) return ok.error();
+      if (auto ok = evaluate_into(coordinator, data.test, pool, backend, round); !ok)
+        return ok.error();
     }
     round.seconds = lap.seconds();
     report.bytes_up = world.traffic().up;

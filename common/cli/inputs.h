@@ -19,7 +19,7 @@ struct InputOptions {
   std::filesystem::path config;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint32_t> threads;
-  std::string backend;  // instead of sim.backend; empty: none
+  std::string backend;                 // instead of sim.backend; empty: none
   std::filesystem::path data_dir;      // before the config's own folder
   std::vector<std::string> overrides;  // "key=value"
 };

@@ -28,8 +28,7 @@ Result<void> backend_available(Backend backend);
 // run the model.
 class Engine {
  public:
-  static Result<Engine> make(PackedModel model, int max_batch,
-                             Backend backend = Backend::kBuiltin);
+  static Result<Engine> make(PackedModel model, int max_batch, Backend backend = Backend::kBuiltin);
   ~Engine();
   Engine(Engine&&) noexcept;
 

@@ -66,11 +66,11 @@ PackedModel deployed_model(const Graph& graph, const ModelState& state, const In
 Result<EvalResult> evaluate(const PackedModel& model, const Dataset& test, ThreadPool& pool,
                             Backend backend) {
   std::vector<EvalResult> parts(slices(test));
-  const auto ok = for_each_slice(
-      model, test, pool, backend,
-      [&](Engine& engine, std::size_t i, std::size_t begin, std::size_t end) {
-        parts[i] = engine.evaluate(test, begin, end);
-      });
+  const auto ok =
+      for_each_slice(model, test, pool, backend,
+                     [&](Engine& engine, std::size_t i, std::size_t begin, std::size_t end) {
+                       parts[i] = engine.evaluate(test, begin, end);
+                     });
   if (!ok) return ok.error();
   EvalResult sum;
   for (const EvalResult& part : parts) {
@@ -85,17 +85,18 @@ Result<std::vector<double>> class_recall(const PackedModel& model, const Dataset
                                          ThreadPool& pool) {
   std::vector<std::uint8_t> correct(test.size());
   const auto classes = static_cast<std::size_t>(test.classes);
-  const auto ok = for_each_slice(
-      model, test, pool, Backend::kBuiltin, [&](Engine& engine, std::size_t, std::size_t begin, std::size_t end) {
-        for (std::size_t first = begin; first < end; first += kBatch) {
-          const std::size_t n = std::min<std::size_t>(kBatch, end - first);
-          engine.run(test.sample(first).data(), static_cast<int>(n));
-          for (std::size_t k = 0; k < n; ++k) {
-            const auto logits = engine.logits().subspan(k * classes, classes);
-            correct[first + k] = argmax(logits) == test.labels[first + k] ? 1 : 0;
-          }
-        }
-      });
+  const auto ok =
+      for_each_slice(model, test, pool, Backend::kBuiltin,
+                     [&](Engine& engine, std::size_t, std::size_t begin, std::size_t end) {
+                       for (std::size_t first = begin; first < end; first += kBatch) {
+                         const std::size_t n = std::min<std::size_t>(kBatch, end - first);
+                         engine.run(test.sample(first).data(), static_cast<int>(n));
+                         for (std::size_t k = 0; k < n; ++k) {
+                           const auto logits = engine.logits().subspan(k * classes, classes);
+                           correct[first + k] = argmax(logits) == test.labels[first + k] ? 1 : 0;
+                         }
+                       }
+                     });
   if (!ok) return ok.error();
   std::vector<double> hits(classes), all(classes);
   for (std::size_t i = 0; i < test.size(); ++i) {

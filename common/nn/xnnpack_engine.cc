@@ -184,10 +184,9 @@ xnn_status XnnpackEngine::Impl::quantize(std::size_t a_sample, const float* x,
                                          const ValueGrid& grid, std::int8_t* y) {
   return add(
       [&](xnn_operator_t* op) {
-        return xnn_create_convert_nc_f32_qs8(a_sample, a_sample, a_sample, 1.0F,
-                                             signed_code(grid.code.zero),
-                                             signed_code(grid.code.low),
-                                             signed_code(grid.code.high), 0, op);
+        return xnn_create_convert_nc_f32_qs8(
+            a_sample, a_sample, a_sample, 1.0F, signed_code(grid.code.zero),
+            signed_code(grid.code.low), signed_code(grid.code.high), 0, op);
       },
       [=](xnn_operator_t op, std::size_t n) {
         return xnn_setup_convert_nc_f32_qs8(op, n, x, y, nullptr);
@@ -223,10 +222,10 @@ xnn_status XnnpackEngine::Impl::average(const Step& s, const std::int8_t* x, std
   if (status != xnn_status_success) return status;
   status = add(
       [&](xnn_operator_t* op) {
-        return xnn_create_convolution2d_nhwc_f32(
-            0, 0, 0, 0, u32(s.kernel_h), u32(s.kernel_w), u32(s.stride), u32(s.stride), 1, 1,
-            u32(in.c), 1, 1, size(in.c), size(in.c), ones.data(), nullptr, -kInfinity, kInfinity, 0,
-            op);
+        return xnn_create_convolution2d_nhwc_f32(0, 0, 0, 0, u32(s.kernel_h), u32(s.kernel_w),
+                                                 u32(s.stride), u32(s.stride), 1, 1, u32(in.c), 1,
+                                                 1, size(in.c), size(in.c), ones.data(), nullptr,
+                                                 -kInfinity, kInfinity, 0, op);
       },
       [=](xnn_operator_t op, std::size_t n) {
         return xnn_setup_convolution2d_nhwc_f32(op, n, size(in.h), size(in.w), exact, mean,
@@ -252,8 +251,8 @@ xnn_status XnnpackEngine::Impl::sum(const Step& s, std::int8_t* y) {
         dequantize(out, codes[value].data(), grids[value], grids[value].scale, term[i]);
     if (status != xnn_status_success) return status;
   }
-  xnn_status status = binary(xnn_create_add_nd_f32, xnn_setup_add_nd_f32, out, term[0], term[1],
-                             false, term[0]);
+  xnn_status status =
+      binary(xnn_create_add_nd_f32, xnn_setup_add_nd_f32, out, term[0], term[1], false, term[0]);
   if (status != xnn_status_success) return status;
   status = divide(out, term[0], grids[size(s.output)].scale);
   return status == xnn_status_success ? quantize(out, term[0], grids[size(s.output)], y) : status;

@@ -95,7 +95,8 @@ TEST_CASE("xnnpack: equals the engine for the networks of the zoo") {
     const Dataset data = random_dataset(shape, classes, 8, 3);
     require_equal(packed(*model_from_zoo(name, shape, classes), {}, data, 7), data);
   };
-  for (const char* name : {"softmax", "mlp-256-128", "digits-cnn", "lenet5", "cnn", "femnist-cnn"}) {
+  for (const char* name :
+       {"softmax", "mlp-256-128", "digits-cnn", "lenet5", "cnn", "femnist-cnn"}) {
     equal(name, {28, 28, 1}, 10);
   }
   equal("cifar-cnn", {32, 32, 3}, 10);
