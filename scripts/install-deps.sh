@@ -13,7 +13,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 build_packages="g++ cmake ninja-build protobuf-compiler libprotobuf-dev libssl-dev zlib1g-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libasio-dev libcpp-httplib-dev"
-test_packages="catch2 libeigen3-dev libbenchmark-dev dataset-fashion-mnist"
+test_packages="catch2 libeigen3-dev libbenchmark-dev dataset-fashion-mnist libxnnpack-dev
+  libpthreadpool-dev"
 lint_packages="git ccache clang-format clang-tidy"
 cross_packages="g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static"
 fuzz_packages="clang libclang-rt-14-dev"
