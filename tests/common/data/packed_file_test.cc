@@ -26,7 +26,7 @@ TEST_CASE("packed file: plain, gzip and gzip of two members give the same conten
 
 TEST_CASE("packed file: read() gives the same bytes from memory, disk and gzip") {
   std::string text;
-  for (int i = 0; i < 200000; ++i) text += static_cast<char>(i * i % 251);
+  for (std::uint32_t i = 0; i < 200000; ++i) text += static_cast<char>(i * i % 251);
   const TempDir dir;
   const auto fs = make_posix_fs();
   REQUIRE(fs->write_atomic(dir.path() / "plain", as_bytes(text)));
