@@ -7,6 +7,7 @@
 #include "common/base/exact_math.h"
 #include "common/base/rng.h"
 #include "common/nn/layers/layer.h"
+#include "common/nn/layers/linear_int8.h"
 
 namespace fedqat {
 
@@ -17,6 +18,10 @@ kernels::RandomKey random_key(const BatchKey& k) {
       {k.batch, k.round, k.client, static_cast<std::uint32_t>(Purpose::kGradientRound)},
       {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
 }
+
+// Up to so many bytes a gradient that a MaxPool could spread sample by sample is kept instead: that
+// is faster, for the convolution reads it twice.
+constexpr std::size_t kWholeGradient = std::size_t{4} << 20;
 
 // Gradients of params begin .. end - 1 lie behind one another.
 struct StepParams {
@@ -70,6 +75,9 @@ struct Network::Impl {
   Lifetime backward_of(int step) const { return {2 * steps() - step, 2 * steps() - step}; }
 
   void take_memory(bool for_integers);
+  // Of a MaxPool whose input's large gradient only a Conv2D in integers needs, sample by sample:
+  // the convolution's step. Else kNone.
+  int spreads_to(int step) const;
   void add_value(MemoryPlan& plan, int value);
   BatchStats train(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                    GradientSink* sink);
@@ -126,6 +134,18 @@ struct Network::Impl {
   }
 };
 
+int Network::Impl::spreads_to(int step) const {
+  const Step& pool = graph.steps[static_cast<std::size_t>(step)];
+  if (!integers || backward != Backward::kInt8 || pool.op != Op::kMaxPool) return kNone;
+  const int from = pool.inputs[0] - 1;
+  if (from < 0 || values[static_cast<std::size_t>(pool.inputs[0])].shared) return kNone;
+  const Step& s = graph.steps[static_cast<std::size_t>(from)];
+  if (static_cast<std::size_t>(max_batch) * s.out.size() * sizeof(float) <= kWholeGradient) {
+    return kNone;
+  }
+  return s.op == Op::kConv2d && !s.batch_norm && LinearInt8::fits(s) ? from : kNone;
+}
+
 void Network::Impl::add_value(MemoryPlan& plan, int value) {
   Value& v = values[static_cast<std::size_t>(value)];
   const std::size_t size = static_cast<std::size_t>(max_batch) * v.shape.size();
@@ -139,8 +159,11 @@ void Network::Impl::add_value(MemoryPlan& plan, int value) {
   }
   if (first) return;
   const int reader = last ? steps() : v.last_reader;  // the loss reads the last
+  if (!last && spreads_to(reader) != kNone) return;
+  const int spread = spreads_to(value - 1);
   plan.add(v.grad, size,
-           {{last ? steps() : backward_of(reader).first, backward_of(value - 1).last}});
+           {{last ? steps() : backward_of(reader).first,
+             backward_of(spread != kNone ? spread : value - 1).last}});
 }
 
 void Network::Impl::take_memory(bool for_integers) {
@@ -164,14 +187,20 @@ void Network::Impl::take_memory(bool for_integers) {
       values[static_cast<std::size_t>(in)].last_reader = s.output - 1;
     }
   }
-  for (std::size_t i = 0; i < readers.size(); ++i) {
-    values[i].shared = readers[i] != 1;
-    add_value(plan, static_cast<int>(i));
-  }
+  for (std::size_t i = 0; i < readers.size(); ++i) values[i].shared = readers[i] != 1;
+  for (std::size_t i = 0; i < readers.size(); ++i) add_value(plan, static_cast<int>(i));
   for (int i = 0; i < steps(); ++i) {
     const Step& s = graph.steps[static_cast<std::size_t>(i)];
-    const LayerMemory where{plan, max_batch, integers, forward_of(i), backward_of(i)};
+    LayerMemory where{plan, max_batch, integers, forward_of(i), backward_of(i)};
+    const bool last = i + 1 == steps();
+    where.spread_output =
+        !last && spreads_to(values[static_cast<std::size_t>(s.output)].last_reader) != kNone;
+    const int spread = spreads_to(i);
+    if (spread != kNone) where.backward.last = backward_of(spread).last;
     layers.push_back(make_layer(graph, s, where, backward));
+    if (spread != kNone) {
+      values[static_cast<std::size_t>(s.inputs[0])].spreads = layers.back().get();
+    }
     step_params.push_back(params_of(graph, i, layers.back()->streams_weights()));
     plan.add(step_grads[static_cast<std::size_t>(i)], step_params.back().size, {backward_of(i)});
   }

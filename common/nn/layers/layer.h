@@ -18,6 +18,9 @@
 
 namespace fedqat {
 
+struct Pass;
+class Layer;
+
 // A value for one batch: real [n, shape] in fp32 passes, codes [n, shape] in integer passes,
 // gradient of the loss by the real value in both; during the ticks in which someone needs them.
 struct Value {
@@ -25,10 +28,11 @@ struct Value {
   ValueGrid grid;
   Buffer<std::uint8_t> codes;
   Buffer<float> real;
-  Buffer<float> grad;
-  bool wants_grad = true;  // false for the input
-  bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
-  int last_reader = 0;     // step
+  Buffer<float> grad;              // empty with `spreads`
+  const Layer* spreads = nullptr;  // its lone reader, which gives the gradient by samples
+  bool wants_grad = true;          // false for the input
+  bool shared = false;             // by several readers, whose gradients add up; a lone one sets it
+  int last_reader = 0;             // step
 };
 
 // What a pass works on. Spans stay valid for the network's life.
@@ -60,6 +64,7 @@ struct LayerMemory {
   int max_batch;
   bool integers;
   Lifetime forward, backward;
+  bool spread_output = false;  // the gradient of the output comes by samples
 
   Lifetime kept() const { return {forward.first, backward.last}; }
 };
@@ -74,6 +79,8 @@ class Layer {
   // Sets the gradients of inputs that want one, adds to those of shared ones; sets its own
   // parameters' gradients.
   virtual void backward(const Pass& pass) = 0;
+  // Of one sample of the input, from the gradient of the output, in place of backward(): MaxPool.
+  virtual void spread(const Pass&, int /*sample*/, float* /*dx*/) const {}
   // Whether backward() gives the gradients of its weights to pass.sink, piece by piece.
   virtual bool streams_weights() const { return false; }
 };

@@ -66,6 +66,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
     take(bias_earlier_, product(1, channels_));
   }
   if (conv_) {
+    if (memory.spread_output) take(spread_, step.out.size());
     unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
     take(patches_, product(sheets * quads_ * 4, patch_ld_));
@@ -102,12 +103,7 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
 void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  std::fill(lanes_.begin(), lanes_.end(), 0.0F);
-  const float range = gradient_.range(
-      {y.grad.data(), residual, y.codes.data(),
-       static_cast<std::ptrdiff_t>(product(pass.n, static_cast<std::ptrdiff_t>(step_.out.size()))),
-       static_cast<int>(wide_scale_.size()), wide_scale_.data()},
-      y.grid.code.zero, lanes_.data());
+  const float range = this->range(pass, residual);
   float dscale = 0;
   for (const float lane : lanes_) dscale += lane;
   grad(pass, step_.activation_scale)[0] =
@@ -135,6 +131,39 @@ void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
   conv_ ? set_gradients(pass, range, 0, channels_, earlier) : dense_weights(pass, range);
 }
 
+const float* LinearInt8::output_gradient(const Pass& pass, int first) {
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  if (y.spreads == nullptr) {
+    return y.grad.data() + product(first, static_cast<std::ptrdiff_t>(step_.out.size()));
+  }
+  y.spreads->spread(pass, first, spread_.data());
+  return spread_.data();
+}
+
+float LinearInt8::range(const Pass& pass, const std::int8_t* residual) {
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const auto width = static_cast<std::ptrdiff_t>(wide_scale_.size());
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  const int samples = y.spreads != nullptr ? 1 : pass.n;
+  std::fill(lanes_.begin(), lanes_.end(), 0.0F);
+  float most = 0;
+  for (int first = 0; first < pass.n; first += samples) {
+    const float* dy = output_gradient(pass, first);
+    const std::ptrdiff_t begin = first * out, end = begin + samples * out;
+    // Rows of lanes run on through the samples: the first may end a row.
+    for (std::ptrdiff_t at = begin; at < end;) {
+      const std::ptrdiff_t column = at % width;
+      const std::ptrdiff_t count = column == 0 ? end - at : std::min(end - at, width - column);
+      const kernels::GradientMatrix g{dy + (at - begin),       residual + at,
+                                      y.codes.data() + at,     count,
+                                      static_cast<int>(width), wide_scale_.data() + column};
+      most = std::max(most, gradient_.range(g, y.grid.code.zero, lanes_.data() + column));
+      at += count;
+    }
+  }
+  return most;
+}
+
 void LinearInt8::quantize(const Pass& pass, const std::int8_t* residual, float inverse,
                           Block block) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
@@ -150,9 +179,10 @@ void LinearInt8::quantize(const Pass& pass, const std::int8_t* residual, float i
   std::int8_t* digits = digits_.data();
   for (std::ptrdiff_t at = begin; at < end; at += sheet, digits += kDigits * padded) {
     const std::ptrdiff_t count = std::min(sheet, end - at);
-    gradient_.quantize({y.grad.data() + at, residual + at, y.codes.data() + at, count,
-                        static_cast<int>(wide_scale_.size()), wide_scale_.data()},
-                       inverse, random + (at - begin), q16_.data(), q8_.data() + (at - begin));
+    gradient_.quantize(
+        {output_gradient(pass, static_cast<int>(at / out)), residual + at, y.codes.data() + at,
+         count, static_cast<int>(wide_scale_.size()), wide_scale_.data()},
+        inverse, random + (at - begin), q16_.data(), q8_.data() + (at - begin));
     std::fill(q16_.data() + count, q16_.data() + padded, std::int16_t{0});
     gradient_.split_digits(q16_.data(), padded / 4, digits);
   }

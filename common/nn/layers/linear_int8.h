@@ -27,6 +27,9 @@ class LinearInt8 {
   struct Block {
     int first, samples;
   };
+  // From a sample on; of that sample alone where a reader spreads it.
+  const float* output_gradient(const Pass& pass, int first);
+  float range(const Pass& pass, const std::int8_t* residual);
   void quantize(const Pass& pass, const std::int8_t* residual, float inverse, Block block);
   void sum_conv(const Pass& pass, Block block, bool accumulate);
   void keep_sums(bool earlier);
@@ -52,7 +55,8 @@ class LinearInt8 {
   std::optional<InputGradient> input_;
   std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;
-  Buffer<float> row_;  // a channel's gradient on its way to the sink
+  Buffer<float> spread_;  // gradient of a sample's output
+  Buffer<float> row_;     // a channel's gradient on its way to the sink
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::uint8_t> random_, q8_, patches_;
   Buffer<std::int16_t> q16_;  // of a sheet

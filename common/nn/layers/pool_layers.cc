@@ -28,13 +28,18 @@ void MaxPoolLayer::forward(const Pass& pass) {
 
 void MaxPoolLayer::backward(const Pass& pass) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  if (!x.wants_grad) return;
-  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
-    kernels::max_pool_backward(window_of(step_), y.grad.data() + s * step_.out.size(),
-                               which_.data() + s * step_.out.size(), x.shared,
-                               x.grad.data() + s * step_.in.size());
+  if (!x.wants_grad || x.spreads != nullptr) return;
+  for (int s = 0; s < pass.n; ++s) {
+    spread(pass, s, x.grad.data() + static_cast<std::size_t>(s) * step_.in.size());
   }
+}
+
+void MaxPoolLayer::spread(const Pass& pass, int sample, float* dx) const {
+  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const std::size_t at = static_cast<std::size_t>(sample) * step_.out.size();
+  kernels::max_pool_backward(window_of(step_), y.grad.data() + at, which_.data() + at, x.shared,
+                             dx);
 }
 
 AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, const LayerMemory& memory)

@@ -11,6 +11,7 @@ class MaxPoolLayer final : public Layer {
   MaxPoolLayer(const Step& step, const LayerMemory& memory);
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
+  void spread(const Pass& pass, int sample, float* dx) const override;
 
  private:
   const Step step_;

@@ -363,6 +363,25 @@ TEST_CASE("int8 backward: the same batch has the same gradient, another has anot
   CHECK(gradient(kKey) == first);
 }
 
+TEST_CASE("int8 backward: a gradient too large to keep is spread to the same bits") {
+  // conv1 has 28 x 28 x 6 outputs: rows of lanes do not end with a sample.
+  const auto graph = build_graph(*model_from_zoo("lenet5", {28, 28, 1}, 10), {});
+  const Dataset data = blob_dataset({28, 28, 1}, 10, 7, 3);
+  const ModelState state = calibrated(*graph, init_model(*graph, 2), data);
+  std::vector<float> grads[2];
+  std::size_t bytes[2];
+  for (const int i : {0, 1}) {
+    const int max_batch = i == 0 ? 200 : 400;  // of 400 the gradient takes more than 4 MiB
+    Network net(*graph, data.grid, max_batch, Backward::kInt8);
+    net.load(state);
+    net.train_batch(data.codes.data(), data.labels.data(), 7, kKey);
+    grads[i].assign(net.grads().begin(), net.grads().end());
+    bytes[i] = net.pass_bytes() / static_cast<std::size_t>(max_batch);
+  }
+  CHECK(grads[0] == grads[1]);
+  CHECK(bytes[1] + 4000 < bytes[0]);
+}
+
 TEST_CASE("int8 backward: where every output is clipped only its scale has a gradient") {
   const auto graph = build_graph(*model_from_zoo("mlp-64", {1, 1, 7}, 3), {});
   REQUIRE(graph);
