@@ -21,7 +21,7 @@ kernels::RandomKey random_key(const BatchKey& k) {
 
 // Up to so many bytes a gradient that a MaxPool could spread sample by sample is kept instead: that
 // is faster, for the convolution reads it twice.
-constexpr std::size_t kWholeGradient = std::size_t{4} << 20;
+constexpr std::size_t kWholeGradient = std::size_t{1} << 20;
 
 // Gradients of params begin .. end - 1 lie behind one another.
 struct StepParams {

@@ -7,6 +7,8 @@ namespace fedqat {
 namespace {
 
 constexpr int kStripSums = 1 << 15;  // 128 KiB
+constexpr int kStripWeights = 1 << 18;
+constexpr int kLeastColumns = 64;
 constexpr int kLeastChannels = 12;   // of the input, to fill the vectors of a product with them
 constexpr std::uint8_t kZero = 128;  // code of a gradient of 0
 
@@ -21,9 +23,11 @@ InputGradient::InputGradient(const Step& step, const LayerMemory& memory)
   if (step.op == Op::kDense) {
     product_.n = static_cast<int>(step.in.size());
     product_.k = c;
-    strip_ = std::max(1, kStripSums / product_.n);
-    strip_ = std::min(strip_, memory.max_batch);
-    memory.plan.add(acc_, size_of(std::ptrdiff_t{strip_} * product_.n), {memory.backward});
+    const int columns = std::min(kStripSums / memory.max_batch, kStripWeights / c);
+    strip_ = std::max(columns / kLeastColumns, 1) * kLeastColumns;
+    product_.n = std::min(strip_, product_.n);
+    memory.plan.add(acc_, size_of(std::ptrdiff_t{memory.max_batch} * product_.n),
+                    {memory.backward});
   } else {
     const int above = step.kernel_h - 1 - step.padding_h, left = step.kernel_w - 1 - step.padding_w;
     correlates_ = step.stride == 1 && above >= 0 && left >= 0 && step.in.c >= kLeastChannels;
@@ -41,16 +45,20 @@ InputGradient::InputGradient(const Step& step, const LayerMemory& memory)
       memory.plan.add(patches_, size_of(std::ptrdiff_t{height} * width * patch_ld_),
                       {memory.backward});
       memory.plan.add(turned_codes_, size_of(std::ptrdiff_t{product_.k} * product_.n),
-                      {memory.forward});
+                      {memory.backward});
     } else {
       memory.plan.add(image_, step.in.size(), {memory.backward});
     }
   }
   product_.ldacc = product_.n;
-  memory.plan.add(packed_, qgemm_.packed_bytes(product_.n, product_.k), {memory.kept()});
+  memory.plan.add(packed_, qgemm_.packed_bytes(product_.n, product_.k), {memory.backward});
 }
 
 void InputGradient::load(const std::int8_t* codes) {
+  codes_ = codes;
+  product_.acc = acc_.data();
+  product_.b_packed = packed_.data();
+  if (step_.op == Op::kDense) return;  // a strip at a time
   const std::int8_t* from = codes;
   if (correlates_) {  // [c, ky, kx, in] -> [ky, kx, c, in], both kernel axes turned round
     const int c = step_.out.c, in = step_.in.c, area = step_.kernel_h * step_.kernel_w;
@@ -62,8 +70,6 @@ void InputGradient::load(const std::int8_t* codes) {
     }
     from = turned_codes_.data();
   }
-  product_.acc = acc_.data();
-  product_.b_packed = packed_.data();
   qgemm_.pack_transposed(from, product_.n, product_.n, product_.k, packed_.data());
 }
 
@@ -75,14 +81,19 @@ void InputGradient::run(const std::uint8_t* q8, int samples, float unit, bool ad
 }
 
 void InputGradient::dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
+  const auto in = static_cast<int>(step_.in.size());
   kernels::QgemmArgs g = product_;
+  g.a = q8;
   g.lda = g.k;
-  for (int first = 0; first < samples; first += strip_) {
-    g.m = std::min(strip_, samples - first);
-    g.a = q8 + std::ptrdiff_t{first} * g.k;
+  g.m = samples;
+  for (int first = 0; first < in; first += strip_) {
+    g.n = std::min(strip_, in - first);
+    g.ldacc = g.n;
+    qgemm_.pack_transposed(codes_ + first, in, g.n, g.k, packed_.data());
     qgemm_.run(g);
-    gradient_.scale_sums(acc_.data(), std::ptrdiff_t{g.m} * g.n, unit, add,
-                         dx + std::ptrdiff_t{first} * g.n);
+    for (std::ptrdiff_t s = 0; s < samples; ++s) {
+      gradient_.scale_sums(acc_.data() + s * g.n, g.n, unit, add, dx + s * in + first);
+    }
   }
 }
 

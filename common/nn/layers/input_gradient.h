@@ -18,7 +18,7 @@ class InputGradient {
  public:
   InputGradient(const Step& step, const LayerMemory& memory);
 
-  // codes [channels, fan_in]; packs them.
+  // codes [channels, fan_in], used until the next load().
   void load(const std::int8_t* codes);
   // q8 [samples, out] with the slack of Buffer, dx [samples, in]; add: to what is in dx.
   void run(const std::uint8_t* q8, int samples, float unit, bool add, float* dx);
@@ -34,7 +34,8 @@ class InputGradient {
   kernels::Window turned_{};  // of the convolution that gives dx
   bool correlates_ = false;
   std::optional<Patches> unfold_;
-  int strip_ = 1;  // rows of a product whose sums stay in the cache
+  int strip_ = 1;  // rows, of Dense columns, of a product whose operands stay in the cache
+  const std::int8_t* codes_ = nullptr;
   kernels::QgemmArgs product_{};
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::byte> packed_;

@@ -39,7 +39,8 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
       memory.plan.add(acc_, outputs, {memory.kept()});
       memory.plan.add(w_hat_, weights, {memory.kept()});
     }
-    memory.plan.add(w_codes_, weights, {memory.forward});
+    const bool again = in_int8 && step.inputs[0] != 0;  // for the gradient of the input
+    memory.plan.add(w_codes_, weights, {again ? memory.kept() : memory.forward});
     w_scale_.resize(static_cast<std::size_t>(channels_));
     dw_scale_.resize(static_cast<std::size_t>(channels_));
     bias_code_.resize(static_cast<std::size_t>(channels_));

@@ -87,6 +87,7 @@ std::span<float> LinearInt8::grad(const Pass& pass, int index) const {
 
 void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes) {
   scales_ = scales;
+  codes_ = codes;
   const float* w = weights(pass);
   for (int c = 0; c < channels_; ++c) {
     const std::size_t row = product(c, fan_in_);
@@ -96,8 +97,6 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
   for (auto to = wide_scale_.begin(); to != wide_scale_.end();) {
     to = std::copy_n(scales, channels_, to);
   }
-  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  if (x.wants_grad) input_->load(codes);
 }
 
 void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
@@ -109,6 +108,7 @@ void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
   grad(pass, step_.activation_scale)[0] =
       log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
   if (range < kSmallestRange) return clear(pass);
+  if (x.wants_grad) input_->load(codes_);
 
   const int sum = samples_per_sum(step_);
   const int most = conv_ ? samples_per_block(step_) : pass.n;

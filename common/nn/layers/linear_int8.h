@@ -17,7 +17,8 @@ class LinearInt8 {
 
   LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory);
 
-  // scales [channels], used until the next load(). Sets codes [channels, fan_in].
+  // scales [channels], used until the next load(). Sets codes [channels, fan_in], which backward()
+  // takes up again where the input wants a gradient.
   void load(const Pass& pass, const float* scales, std::int8_t* codes);
 
   // residual [n, out], as qgemm left it. Gradients as Layer::backward().
@@ -52,6 +53,7 @@ class LinearInt8 {
   const int sheet_rows_;
   const int quads_;
   const float* scales_ = nullptr;
+  const std::int8_t* codes_ = nullptr;
   std::optional<InputGradient> input_;
   std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;

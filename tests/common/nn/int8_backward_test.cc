@@ -371,7 +371,7 @@ TEST_CASE("int8 backward: a gradient too large to keep is spread to the same bit
   std::vector<float> grads[2];
   std::size_t bytes[2];
   for (const int i : {0, 1}) {
-    const int max_batch = i == 0 ? 200 : 400;  // of 400 the gradient takes more than 4 MiB
+    const int max_batch = i == 0 ? 50 : 100;  // of 100 the gradient takes more than 1 MiB
     Network net(*graph, data.grid, max_batch, Backward::kInt8);
     net.load(state);
     net.train_batch(data.codes.data(), data.labels.data(), 7, kKey);
