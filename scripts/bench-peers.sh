@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Speed of training steps, or of inference, against PyTorch's, in turn in one run, as a Markdown
-# table of ratios; docs/performance.md says how to read it. PyTorch is Debian's python3-torch with
-# libopenblas0-pthread, which nothing else needs and no script installs; without them this ends with
-# code 77.
+# Speed of training steps or of inference, or memory of training, against PyTorch's, in one run, as
+# a Markdown table of ratios; docs/performance.md says how to read it. PyTorch is Debian's
+# python3-torch with libopenblas0-pthread, which nothing else needs and no script installs; without
+# them this ends with code 77.
 #
-#   scripts/bench-peers.sh [--inference] [--networks abcdef] [--rounds N] [--seconds S] [--batch N]
-#                          [--set KEY=VALUE]... [--any-blas]
+#   scripts/bench-peers.sh [--inference | --memory] [--networks abcdef] [--rounds N] [--seconds S]
+#                          [--batch N] [--set KEY=VALUE]... [--any-blas]
 #
 #   --inference    inference instead of training, one sample at a time and a batch
+#   --memory       memory of training instead
 #   --networks L   letters of tests/bench/peers/networks.py
 #   --rounds N     slices of each contestant (default: 7); more for a noisy machine
 #   --seconds S    length of a slice (default: 0.15)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""fedqat and PyTorch in turn, one thread each: training steps, or inference; see
-docs/performance.md."""
+"""fedqat and PyTorch in turn, one thread each: training steps, inference, or memory of training;
+see docs/performance.md."""
 import argparse
 import json
 import math
@@ -22,6 +22,7 @@ except ImportError:
     sys.exit(SKIPPED)
 
 import inference  # noqa: E402
+import memory  # noqa: E402
 from networks import NETWORKS  # noqa: E402
 from torch_steps import VARIANTS, make_step  # noqa: E402
 
@@ -130,11 +131,30 @@ def inference_table(args):
     show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
 
 
+def memory_table(args):
+    print("MiB, then ratios (less than 1: fedqat takes less)\n")
+    show("network", ["fedqat fp32", "fedqat int8", "PyTorch fp32", "PyTorch QAT",
+                     "int8 / PyTorch fp32", "int8 / QAT"])
+    print("|---|" + "---:|" * 6)
+    ratios = []
+    for letter in args.networks:
+        ours = memory.our_bytes(args, NETWORKS[letter][0])
+        theirs = [memory.least_of_peer(args, letter, kind) for kind in ("fp32", "QAT")]
+        ratios.append([ours["train W8A8"] / size for size, _ in theirs])
+        sizes = [f"{size / 2**20:.1f} ({name.split(' ', 1)[1]})" for size, name in theirs]
+        show(NETWORKS[letter][0],
+             [*(f"{ours[test] / 2**20:.1f}" for test in ("train fp32", "train W8A8")), *sizes,
+              *(f"{r:.2f}" for r in ratios[-1])])
+    show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--client", required=True, help="fedqat-client")
     parser.add_argument("--inference", action="store_true",
                         help="inference instead of training, one sample at a time and a batch")
+    parser.add_argument("--memory", action="store_true",
+                        help="memory of training instead of its speed")
     parser.add_argument("--networks", default="abcdef", help="letters of networks.py (abcdef)")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each (7)")
     parser.add_argument("--seconds", type=float, default=0.15, help="length of a slice (0.15)")
@@ -161,7 +181,8 @@ def main():
         sys.exit(SKIPPED)
     print(f"PyTorch {torch.__version__} with {blas() or 'the reference BLAS'}, one thread, "
           f"batches of {args.batch}, medians of {args.rounds} slices\n")
-    (inference_table if args.inference else training_table)(args)
+    table = memory_table if args.memory else inference_table if args.inference else training_table
+    table(args)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,9 @@ def make_model(network, kind):
     return model.to(memory_format=torch.channels_last) if len(shape) == 3 else model
 
 
-def make_step(network, variant, batch):
-    """A function that trains one batch, or None where the variant does not apply."""
+def make_step(network, variant, batch, batches=BATCHES):
+    """A function that trains one batch, one of `batches` in turn, or None where the variant does
+    not apply."""
     _, layers, shape, classes = network
     version, channels_last, foreach = VARIANTS[variant]
     if channels_last and len(shape) != 3:
@@ -72,8 +73,8 @@ def make_step(network, variant, batch):
     model = nn.Sequential(*layers()).train()
     if version is not None:
         model = quantize(model, version)
-    inputs = [torch.randn(batch, *shape) for _ in range(BATCHES)]
-    labels = [torch.randint(0, classes, (batch,)) for _ in range(BATCHES)]
+    inputs = [torch.randn(batch, *shape) for _ in range(batches)]
+    labels = [torch.randint(0, classes, (batch,)) for _ in range(batches)]
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         inputs = [x.to(memory_format=torch.channels_last) for x in inputs]
@@ -82,7 +83,7 @@ def make_step(network, variant, batch):
 
     def step():
         nonlocal turn
-        turn = (turn + 1) % BATCHES
+        turn = (turn + 1) % batches
         optimizer.zero_grad(set_to_none=True)
         cross_entropy(model(inputs[turn]), labels[turn]).backward()
         optimizer.step()
