@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/base/check.h"
-#include "common/wire/broadcast.h"
 #include "common/wire/difference.h"
 
 namespace fedqat {
@@ -23,6 +22,8 @@ Publisher::Publisher(const wire::Config& config, const Graph& graph)
     : graph_(graph),
       by_difference_(config.codec().downlink() == "difference"),
       bits_(static_cast<int>(config.codec().downlink_bits())),
+      rounding_{config.codec().downlink_scale() == "fit",
+                static_cast<float>(config.codec().downlink_nearest())},
       seed_(config.run().seed()) {}
 
 void Publisher::follow(const ModelState& model, std::uint64_t version, bool moved) {
@@ -56,8 +57,11 @@ const ModelState& Publisher::published(const ModelState& model) const {
   return by_difference_ ? held_ : model;
 }
 
-Bytes Publisher::whole(const ModelState& model) const {
-  return by_difference_ ? encode_plain(graph_, held_) : encode_broadcast(graph_, model, bits_);
+Bytes Publisher::whole(const ModelState& model, std::uint64_t version) const {
+  if (by_difference_) return encode_plain(graph_, held_);
+  BroadcastRounding rounding = rounding_;
+  rounding.random = {seed_, static_cast<std::uint32_t>(version), 0, Purpose::kDownlink};
+  return encode_broadcast(graph_, model, bits_, rounding);
 }
 
 std::uint64_t Publisher::oldest(std::size_t whole_bytes) const {

@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/nn/model_state.h"
+#include "common/wire/broadcast.h"
 #include "common/wire/config.pb.h"
 
 namespace fedqat {
@@ -29,8 +30,8 @@ class Publisher {
   // What a client of the last version computes with and `model` is published as: x, or with
   // "whole" the model itself.
   const ModelState& published(const ModelState& model) const;
-  // As a client downloads it whole.
-  Bytes whole(const ModelState& model) const;
+  // As a client of `version` downloads it whole.
+  Bytes whole(const ModelState& model, std::uint64_t version) const;
 
   // From which version on steps to the last one are fewer bytes than `whole_bytes`; the last itself
   // if there are none.
@@ -47,6 +48,7 @@ class Publisher {
   const Graph& graph_;
   bool by_difference_;
   int bits_;
+  BroadcastRounding rounding_;
   std::uint64_t seed_;
   ModelState held_;
   Bytes log_;                        // steps, the oldest first; at most two models long

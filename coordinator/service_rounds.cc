@@ -62,7 +62,7 @@ void Coordinator::open_round(std::int64_t now_ms) {
                     schedule_.training(number),
                     {ranges.begin(), ranges.end()},
                     {},
-                    publisher_->whole(state_.model),
+                    publisher_->whole(state_.model, state_.rounds_done),
                     {}};
   if (publisher_->by_difference()) plan.steps_from = publisher_->oldest(plan.broadcast.size());
   plan.grid = planner_->grid(plan.moving());

@@ -155,6 +155,8 @@ wire::Config fp32_config(wire::Config config) {
   config.mutable_codec()->set_uplink("uniform");
   config.mutable_codec()->set_uplink_bits(kFloat);
   config.mutable_codec()->set_downlink("whole");
+  config.mutable_codec()->clear_downlink_scale();
+  config.mutable_codec()->clear_downlink_nearest();
   config.mutable_codec()->set_downlink_bits(kFloat);
   return config;
 }

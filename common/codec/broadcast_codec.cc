@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/codec/bit_pack.h"
+#include "common/quant/range_fit.h"
 
 namespace fedqat {
 namespace {
@@ -17,17 +18,48 @@ void append(Bytes& out, const void* data, std::size_t size) {
   out.insert(out.end(), bytes, bytes + size);
 }
 
-void encode_channel(std::span<const float> w, int bits, float* scale, std::int16_t* codes) {
+constexpr int kFitSteps = 10;
+
+float nearest_code(float w, float scale, float end) {
+  return std::clamp(std::rint(w / scale), -end, end);
+}
+
+// Of least squared error near `scale`.
+float fit_scale(std::span<const float> w, float scale, float end) {
+  for (int step = 0; step < kFitSteps; ++step) {
+    double along = 0, square = 0;
+    for (const float v : w) {
+      const double code = nearest_code(v, scale, end);
+      along += v * code;
+      square += code * code;
+    }
+    if (square == 0) break;
+    const auto next = static_cast<float>(along / square);
+    if (next == scale) break;
+    scale = next;
+  }
+  return scale;
+}
+
+float scale_of(std::span<const float> w, int bits, const BroadcastRounding& rounding) {
   const auto end = static_cast<float>(max_code(bits));
   float top = 0;
   for (const float v : w) top = std::max(top, std::abs(v));
-  *scale = top / end;
-  if (*scale < FLT_MIN) *scale = 0;  // a subnormal scale has too few bits to divide by
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    codes[i] = *scale == 0
-                   ? std::int16_t{0}
-                   : static_cast<std::int16_t>(std::clamp(std::rint(w[i] / *scale), -end, end));
+  float scale = top / end;
+  if (rounding.fit_scale && scale >= FLT_MIN) {
+    scale = fit_scale(w, fit_weight_scale(w, bits), end);
   }
+  return scale < FLT_MIN ? 0 : scale;  // a subnormal one has too few bits to divide by
+}
+
+std::int16_t code_of(float w, float scale, float end, float nearest, Rng& rng) {
+  if (scale == 0) return 0;
+  const float code = nearest_code(w, scale, end);
+  if (nearest == 1) return static_cast<std::int16_t>(code);
+  const float x = std::clamp(w / scale, -end, end);
+  const float moved = x + nearest * (code - x);
+  const float low = std::floor(moved);
+  return static_cast<std::int16_t>(low + (rng.uniform() < moved - low ? 1.0F : 0.0F));
 }
 
 bool is_coded(const BroadcastTensor& t) { return t.bits == 4 || t.bits == 8; }
@@ -43,8 +75,10 @@ Error corrupt(std::size_t tensor, const char* what) {
 
 }  // namespace
 
-Bytes encode_broadcast(std::span<const BroadcastTensor> tensors, std::span<const float> params) {
+Bytes encode_broadcast(std::span<const BroadcastTensor> tensors, std::span<const float> params,
+                       const BroadcastRounding& rounding) {
   Bytes out;
+  Rng rng(rounding.random);
   std::vector<float> scales;
   std::vector<std::int16_t> codes;
   std::size_t offset = 0;
@@ -60,8 +94,12 @@ Bytes encode_broadcast(std::span<const BroadcastTensor> tensors, std::span<const
     const std::size_t each = t.size / channels;
     scales.resize(channels);
     codes.resize(t.size);
+    const auto end = static_cast<float>(max_code(t.bits));
     for (std::size_t c = 0; c < channels; ++c) {
-      encode_channel(values.subspan(c * each, each), t.bits, &scales[c], codes.data() + c * each);
+      scales[c] = scale_of(values.subspan(c * each, each), t.bits, rounding);
+      for (std::size_t i = c * each; i < (c + 1) * each; ++i) {
+        codes[i] = code_of(values[i], scales[c], end, rounding.nearest, rng);
+      }
     }
     append(out, scales.data(), scales.size() * sizeof(float));
     pack_codes(codes, t.bits, out);

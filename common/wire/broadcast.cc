@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/codec/broadcast_codec.h"
 #include "common/codec/codebook_codec.h"
 #include "common/wire/broadcast_fields.h"
 #include "common/wire/frame.h"
@@ -72,9 +71,9 @@ Result<std::vector<float>> join_shared(const Graph& graph, const wire::Broadcast
 }
 
 Bytes encode(const Graph& graph, const ModelState& state, std::span<const float> params,
-             wire::BroadcastProto& p) {
+             const BroadcastRounding& rounding, wire::BroadcastProto& p) {
   put_quantizers(state, p);
-  p.set_params(text_of(encode_broadcast(tensors_of(graph, p), params)));
+  p.set_params(text_of(encode_broadcast(tensors_of(graph, p), params, rounding)));
   return serialize(p);
 }
 
@@ -121,17 +120,18 @@ Result<void> check_params(const Graph& graph, const ModelState& state) {
   return {};
 }
 
-Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits) {
+Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits,
+                       const BroadcastRounding& rounding) {
   wire::BroadcastProto p;
   p.set_bits(static_cast<std::uint32_t>(weight_bits));
-  if (weight_bits != kFloatBits) return encode(graph, state, state.params, p);
-  return encode(graph, state, split_shared(graph, state.params, p), p);
+  if (weight_bits != kFloatBits) return encode(graph, state, state.params, rounding, p);
+  return encode(graph, state, split_shared(graph, state.params, p), rounding, p);
 }
 
 Bytes encode_plain(const Graph& graph, const ModelState& state) {
   wire::BroadcastProto p;
   p.set_bits(kFloatBits);
-  return encode(graph, state, state.params, p);
+  return encode(graph, state, state.params, {}, p);
 }
 
 Result<ModelState> decode_broadcast(const Graph& graph, ByteView bytes) {

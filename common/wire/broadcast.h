@@ -3,6 +3,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/codec/broadcast_codec.h"
 #include "common/nn/model_state.h"
 
 namespace fedqat {
@@ -11,7 +12,8 @@ namespace fedqat {
 inline constexpr float kMaxLog2Scale = 40;
 
 // weight_bits: 4, 8 or 32. Biases and scales travel as fp32.
-Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits);
+Bytes encode_broadcast(const Graph& graph, const ModelState& state, int weight_bits,
+                       const BroadcastRounding& rounding = {});
 
 // At 32 bits and without codebooks: the same state has the same bytes, whoever writes them, so that
 // their hash names the model (fields by number, defaults left out).

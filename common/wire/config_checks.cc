@@ -66,6 +66,14 @@ const std::vector<Check>& checks() {
        },
        "the broadcast model has 4 or 8 bits a weight, or 32 for fp32, and a difference 2, 4 or 8",
        "use 8, or 2 with codec.downlink = \"difference\""},
+      {{"codec.downlink_scale", "codec.downlink_nearest", "codec.downlink"},
+       [](const Config& c) {
+         const bool defaults =
+             c.codec().downlink_scale() == "max" && c.codec().downlink_nearest() == 1;
+         return defaults || c.codec().downlink() == "whole";
+       },
+       "a difference has a rounding of its own",
+       "use codec.downlink = \"whole\", or leave out the two others"},
       {{"quant.warmup_rounds", "quant.freeze_rounds", "run.rounds"},
        phases_fit,
        "warm-up and freeze together must leave at least one round in which scales are learnt",

@@ -45,7 +45,7 @@ TEST_CASE("publisher: who holds any version that steps are kept from catches up"
   Publisher publisher(some_config(4), graph);
   ModelState model = init_model(graph, 1);
   publisher.follow(model, 0, false);
-  const std::size_t whole = publisher.whole(model).size();
+  const std::size_t whole = publisher.whole(model, 0).size();
   CHECK(publisher.oldest(whole) == 0);
   CHECK(publisher.published(model).params == model.params);
   std::vector<std::vector<float>> held = {publisher.held()};
@@ -67,7 +67,7 @@ TEST_CASE("publisher: who holds any version that steps are kept from catches up"
       CHECK(walk(graph, held[version - 2], publisher.steps(version - 2, version - 1)) ==
             held[version - 1]);
     }
-    CHECK(decode_broadcast(graph, publisher.whole(model))->params == held[version]);
+    CHECK(decode_broadcast(graph, publisher.whole(model, 0))->params == held[version]);
   }
   CHECK(publisher.steps(29, 29).empty());
   CHECK(publisher.steps(28, 30).empty());
@@ -89,7 +89,7 @@ TEST_CASE("publisher: restored, it makes the same step again") {
   REQUIRE(second.restore(std::move(held), 2));
   second.follow(model, 2, false);
   CHECK(second.held() == first.held());
-  CHECK(second.oldest(second.whole(model).size()) == 1);
+  CHECK(second.oldest(second.whole(model, 0).size()) == 1);
   CHECK(second.steps(0, 2).empty());
   CHECK(std::ranges::equal(second.steps(1, 2), first.steps(1, 2)));
   CHECK_FALSE(second.restore({1, 2}, 2));
@@ -109,4 +109,17 @@ TEST_CASE("publisher: a model that folding has moved far goes in 8 bits") {
   plain.follow(model, 1, false);
   moved.follow(model, 1, true);
   CHECK(moved.steps(0, 1).size() > plain.steps(0, 1).size());
+}
+
+TEST_CASE("publisher: chance in a whole model follows from seed and version alone") {
+  const Graph graph = some_graph();
+  wire::Config config;
+  config.mutable_codec()->set_downlink_bits(4);
+  config.mutable_codec()->set_downlink_nearest(0);
+  const ModelState model = init_model(graph, 1);
+  const Publisher publisher(config, graph), restarted(config, graph);
+  CHECK(publisher.whole(model, 3) == restarted.whole(model, 3));
+  CHECK(publisher.whole(model, 3) != publisher.whole(model, 4));
+  config.mutable_run()->set_seed(9);
+  CHECK(publisher.whole(model, 3) != Publisher(config, graph).whole(model, 3));
 }

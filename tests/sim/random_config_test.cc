@@ -51,6 +51,8 @@ const std::vector<Choice>& choices() {
       {"codec.uplink_bits", {"0.5", "1.0", "1.0", "2.0", "2.5", "5.0", "8.0", "32.0"}},
       {"codec.downlink", {"whole", "difference"}},
       {"codec.downlink_bits", {"2", "4", "8", "32"}},
+      {"codec.downlink_scale", {"max", "max", "max", "max", "fit"}},
+      {"codec.downlink_nearest", {"1", "1", "1", "1", "1", "0.7", "0"}},
       {"sim.dropout", {"0.0", "0.0", "0.3"}},
       {"sim.slow_share", {"0.0", "0.2"}},
   };
