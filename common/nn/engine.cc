@@ -57,7 +57,6 @@ struct Engine::Impl {
   std::vector<ValueGrid> grids;
   std::vector<Buffer<std::uint8_t>> values;
   Buffer<std::int32_t> acc;
-  Buffer<std::uint8_t> which;
 
   void prepare_integers();
   void run_step(std::size_t i, int n);
@@ -87,7 +86,6 @@ void Engine::Impl::prepare_integers() {
     }
   }
   acc = Buffer<std::int32_t>(largest);
-  which = Buffer<std::uint8_t>(largest);
 }
 
 void Engine::Impl::run_step(std::size_t i, int n) {
@@ -105,7 +103,7 @@ void Engine::Impl::run_step(std::size_t i, int n) {
       return depthwise[i]->forward(x, n, acc.data(), y);
     case Op::kMaxPool:
       for (std::size_t k = 0; k < samples; ++k) {
-        kernels::max_pool(window_of(s), x + k * in, y + k * out, which.data());
+        kernels::max_pool(window_of(s), x + k * in, y + k * out, nullptr);
       }
       return;
     case Op::kAvgPool:

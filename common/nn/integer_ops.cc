@@ -12,6 +12,13 @@ namespace {
 constexpr int kBlockRows = 1024;
 constexpr int kVectorElements = 64;
 
+// Outputs further on.
+void skip(kernels::QgemmArgs& g, std::ptrdiff_t outputs) {
+  g.y += outputs;
+  if (g.acc != nullptr) g.acc += outputs;
+  if (g.residual != nullptr) g.residual += outputs;
+}
+
 }  // namespace
 
 ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
@@ -66,7 +73,7 @@ Patches::Patches(const kernels::Window& w)
   }
 }
 
-const std::uint8_t* Patches::pad(const std::uint8_t* x, std::uint8_t outside) {
+const std::uint8_t* Patches::padded(const std::uint8_t* x, std::uint8_t outside) {
   if (padded_.size() == 0) return x;
   kernels::pad_image(window_, x, outside, padded_.data());
   return padded_.data();
@@ -74,12 +81,12 @@ const std::uint8_t* Patches::pad(const std::uint8_t* x, std::uint8_t outside) {
 
 void Patches::rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
                    std::ptrdiff_t ld) {
-  kernels::im2col(inside_, pad(x, outside), outside, patches, ld);
+  kernels::im2col(inside_, padded(x, outside), outside, patches, ld);
 }
 
 void Patches::quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches,
                     std::ptrdiff_t ld) {
-  kernels::im2col_quads(inside_, pad(x, outside), outside, patches, ld);
+  kernels::im2col_quads(inside_, padded(x, outside), outside, patches, ld);
 }
 
 LinearInt::LinearInt(const Step& step) : LinearInt(step, nullptr, {}) {}
@@ -95,9 +102,14 @@ LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
   };
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
-  take(packed_, qgemm_.packed_bytes(step.out.c, fan_in_));
-  if (conv && !pointwise(window_of(step))) {
-    unfold_.emplace(window_of(step));
+  depth_ = fan_in_;
+  if (conv && !pointwise(window_of(step))) unfold_.emplace(window_of(step));
+  if (in_windows()) {
+    depth_ = step.kernel_h * ((step.kernel_w * step.in.c + 3) / 4 * 4);
+    if (depth_ > fan_in_) runs_.resize(static_cast<std::size_t>(step.out.c * depth_));
+  }
+  take(packed_, qgemm_.packed_bytes(step.out.c, depth_));
+  if (unfold_ && !in_windows()) {
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
     take(patches_, static_cast<std::size_t>(samples_per_block(step)) *
                        static_cast<std::size_t>(step.out.h * step.out.w) *
@@ -111,7 +123,14 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
                     const ValueGrid& x, const ValueGrid& y) {
   x_ = x;
   y_ = y;
-  qgemm_.pack(w, fan_in_, step_.out.c, fan_in_, packed_.data());
+  if (!runs_.empty()) {
+    const int run = step_.kernel_w * step_.in.c;
+    for (int i = 0; i < step_.out.c * step_.kernel_h; ++i) {
+      std::copy_n(w + i * run, run, runs_.data() + i * (depth_ / step_.kernel_h));
+    }
+    w = runs_.data();
+  }
+  qgemm_.pack(w, depth_, step_.out.c, depth_, packed_.data());
   std::copy_n(bias, bias_.size(), bias_.begin());
   for (std::size_t c = 0; c < mult_.size(); ++c) mult_[c] = (x.scale * w_scale[c]) / y.scale;
   repeat_channels(mult_, wide_mult_);
@@ -121,33 +140,58 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
                         std::int8_t* residual) {
   kernels::QgemmArgs g{};
   g.n = step_.out.c;
-  g.k = fan_in_;
+  g.k = depth_;
   g.a_zero = x_.code.zero;
   g.b_packed = packed_.data();
   g.bias = bias_.data();
   g.mult = mult_.data();
   g.grid = y_.code;
   g.ldacc = g.ldy = g.ldresidual = step_.out.c;
-  const auto run = [&](const std::uint8_t* a, std::ptrdiff_t lda, int rows, std::ptrdiff_t at) {
-    g.m = rows;
-    g.a = a;
-    g.lda = lda;
-    g.y = y + at;
-    if (acc != nullptr) g.acc = acc + at;
-    if (residual != nullptr) g.residual = residual + at;
-    qgemm_.run(g);
-  };
+  g.y = y;
+  g.acc = acc;
+  g.residual = residual;
   const int rows = step_.out.h * step_.out.w;
-  if (!unfold_) return run(x, fan_in_, n * rows, 0);
+  if (!unfold_) {
+    g.m = n * rows;
+    g.a = x;
+    g.lda = fan_in_;
+    return qgemm_.run(g);
+  }
+  if (in_windows()) return forward_windows(x, n, g);
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
+  g.a = patches_.data();
+  g.lda = patch_ld_;
   for (int first = 0; first < n; first += samples_per_block(step_)) {
     const int samples = std::min(samples_per_block(step_), n - first);
     for (int s = 0; s < samples; ++s) {
       unfold_->rows(x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
                     patches_.data() + s * rows * patch_ld_, patch_ld_);
     }
-    run(patches_.data(), patch_ld_, samples * rows, first * out);
+    g.m = samples * rows;
+    qgemm_.run(g);
+    skip(g, samples * static_cast<std::ptrdiff_t>(step_.out.size()));
+  }
+}
+
+// Few windows beside each other make short tiles: then unfolding costs less.
+bool LinearInt::in_windows() const {
+  constexpr int kFew = 8;
+  return unfold_.has_value() && qgemm_.windows && step_.out.w >= kFew;
+}
+
+// Windows where they lie in the image, sample after sample.
+void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g) {
+  const kernels::Window& w = unfold_->inside();
+  g.m = step_.out.h * step_.out.w;
+  g.lda = std::ptrdiff_t{w.stride} * w.c;
+  g.runs = w.kh;
+  g.run_stride = std::ptrdiff_t{w.w} * w.c;
+  g.group_rows = step_.out.w;
+  g.group_stride = w.stride * g.run_stride;
+  for (int s = 0; s < n; ++s, x += step_.in.size()) {
+    g.a = unfold_->padded(x, static_cast<std::uint8_t>(x_.code.zero));
+    qgemm_.run(g);
+    skip(g, static_cast<std::ptrdiff_t>(step_.out.size()));
   }
 }
 

@@ -50,11 +50,12 @@ class Patches {
  public:
   explicit Patches(const kernels::Window& window);
   void rows(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
+  // The image in its padding, until the next call: x itself where there is none.
+  const std::uint8_t* padded(const std::uint8_t* x, std::uint8_t outside);
+  const kernels::Window& inside() const { return inside_; }
   void quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* patches, std::ptrdiff_t ld);
 
  private:
-  const std::uint8_t* pad(const std::uint8_t* x, std::uint8_t outside);
-
   const kernels::Window window_;
   const kernels::Window inside_;  // of the padded image
   Buffer<std::uint8_t> padded_;
@@ -81,14 +82,18 @@ class LinearInt {
 
  private:
   LinearInt(const Step& step, MemoryPlan* plan, Lifetime life);
+  bool in_windows() const;
+  void forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g);
 
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
   int fan_in_ = 0;
+  int depth_ = 0;  // of the product: fan_in_, or with a run of each window's row padded to quads
   std::ptrdiff_t patch_ld_ = 0;
   std::optional<Patches> unfold_;
   Buffer<std::byte> packed_;
   Buffer<std::uint8_t> patches_;
+  std::vector<std::int8_t> runs_;  // weights [channels, depth_], where depth_ > fan_in_
   std::vector<std::int32_t> bias_;
   std::vector<float> mult_, wide_mult_;
   ValueGrid x_, y_;

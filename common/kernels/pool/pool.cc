@@ -22,6 +22,8 @@ void for_windows(const Window& g, Body body) {
 // a pixel is overwritten by the next one, or lies in the slack.
 constexpr int kCodes = 16;
 using Codes [[gnu::vector_size(16)]] = std::uint8_t;
+using ShortSums [[gnu::vector_size(32)]] = std::uint16_t;
+constexpr int kMostShortSum = 65535 / 255;  // codes
 constexpr int kReals = 4;
 using Reals [[gnu::vector_size(16)]] = float;
 using Bits [[gnu::vector_size(16)]] = std::int32_t;
@@ -64,6 +66,27 @@ void max_sized(const Window& g, const T* x, T* y, std::uint8_t* which) {
   });
 }
 
+// The same without positions.
+template <class V, int kSide, class T>
+void max_alone(const Window& g, const T* x, T* y) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  constexpr int kLanes = sizeof(V) / sizeof(T);
+  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
+    for (int c = 0; c < g.c; c += kLanes) {
+      const T* from = x + in + c;
+      V best = load<V>(from);
+      for (int ky = 0; ky < kh; ++ky) {
+        for (int kx = 0; kx < kw; ++kx) {
+          const V v = load<V>(from + ky * row + std::ptrdiff_t{kx} * g.c);
+          best = v > best ? v : best;
+        }
+      }
+      store(best, y + out + c);
+    }
+  });
+}
+
 template <class V, class At, class Which, class T>
 void max_windows(const Window& g, const T* x, T* y, std::uint8_t* which) {
   if (g.kh == 2 && g.kw == 2) return max_sized<V, At, Which, 2>(g, x, y, which);
@@ -100,6 +123,9 @@ void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, f
 }  // namespace
 
 void max_pool(const Window& g, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which) {
+  if (which == nullptr) {
+    return g.kh == 2 && g.kw == 2 ? max_alone<Codes, 2>(g, x, y) : max_alone<Codes, 0>(g, x, y);
+  }
   max_windows<Codes, Codes, Codes>(g, x, y, which);
 }
 
@@ -123,11 +149,25 @@ void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* whi
 
 void sum_pool(const Window& g, const std::uint8_t* x, std::int32_t zero, std::int32_t* y) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const std::int32_t start = -zero * g.kh * g.kw;
   for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
-    std::fill_n(y + out, g.c, -zero * g.kh * g.kw);
-    for (int i = 0; i < g.kh * g.kw; ++i) {
-      const std::uint8_t* from = x + in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
-      for (int c = 0; c < g.c; ++c) y[out + c] += from[c];
+    int c = 0;
+    for (; c + kCodes <= g.c && g.kh * g.kw <= kMostShortSum; c += kCodes) {
+      ShortSums sums = {};
+      for (int ky = 0; ky < g.kh; ++ky) {
+        const std::uint8_t* from = x + in + ky * row + c;
+        for (int kx = 0; kx < g.kw; ++kx, from += g.c) {
+          sums += __builtin_convertvector(load<Codes>(from), ShortSums);
+        }
+      }
+      for (int i = 0; i < kCodes; ++i) y[out + c + i] = start + sums[i];
+    }
+    for (; c < g.c; ++c) {
+      std::int32_t sum = start;
+      for (int i = 0; i < g.kh * g.kw; ++i) {
+        sum += x[in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c + c];
+      }
+      y[out + c] = sum;
     }
   });
 }

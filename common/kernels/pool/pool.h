@@ -8,9 +8,9 @@
 
 namespace fedqat::kernels {
 
-// y = max over the window; which = position of the first maximum, ky * kw + kx (kh * kw <= 256).
-// Up to 15 elements behind the end of each array are touched: all need the slack of Buffer. Several
-// images in a row are to be done in order.
+// y = max over the window; which = position of the first maximum, ky * kw + kx (kh * kw <= 256),
+// null where those of codes are not wanted. Up to 15 elements behind the end of each array are
+// touched: all need the slack of Buffer. Several images in a row are to be done in order.
 void max_pool(const Window& window, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which);
 void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which);
 // dx[position of the maximum] = dy, 0 elsewhere; add: added to what is in dx. Slack as above.

@@ -38,6 +38,14 @@ struct QgemmArgs {
   std::ptrdiff_t ldy = 0;
   std::int8_t* residual = nullptr;  // null: not stored; needs y
   std::ptrdiff_t ldresidual = 0;
+
+  // Rows that lie as windows of an image do, for kernels with `windows`. A row is `runs` pieces of
+  // k / runs elements, a multiple of 4, that begin run_stride apart. Rows are lda apart within
+  // groups of group_rows, which divide m and begin group_stride apart; 0: all are one group.
+  int runs = 1;
+  std::ptrdiff_t run_stride = 0;
+  int group_rows = 0;
+  std::ptrdiff_t group_stride = 0;
 };
 
 // 2^15 * 255 * 127 + 2^30 < 2^31.
@@ -58,6 +66,7 @@ struct QgemmKernel {
   void (*pack_transposed)(const std::int8_t* bt, std::ptrdiff_t ldbt, int n, int k,
                           std::byte* b_packed);
   void (*run)(const QgemmArgs&);
+  bool windows = false;
 };
 
 // Every kernel built into this binary, best first. Tests and benchmarks walk this table.

@@ -156,6 +156,48 @@ struct Rounder {
   __m512i zero;
 };
 
+// Codes of 16 columns of four rows, from their accumulators kWide apart: row r in the 16 bytes r.
+// Conversion and saturation do what a clamp to low would, but for low itself.
+__m512i four_rows(const std::int32_t* acc, __m512 mult, __m512 high, __m512i zero, __m512i low) {
+  const auto rounded = [&](int r) {
+    const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(acc + r * kWide)), mult);
+    return _mm512_cvtps_epi32(_mm512_min_ps(t, high));
+  };
+  const __m512i rows01 = _mm512_adds_epi16(_mm512_packs_epi32(rounded(0), rounded(1)), zero);
+  const __m512i rows23 = _mm512_adds_epi16(_mm512_packs_epi32(rounded(2), rounded(3)), zero);
+  const __m512i codes = _mm512_max_epu8(_mm512_packus_epi16(rows01, rows23), low);
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, codes);
+}
+
+// As round_rows(), codes alone; at least four rows.
+void round_codes(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc) {
+  const __m512 high = _mm512_set1_ps(static_cast<float>(g.grid.high - g.grid.zero));
+  const __m512i zero = _mm512_set1_epi16(static_cast<short>(g.grid.zero));
+  const __m512i low = _mm512_set1_epi8(static_cast<char>(g.grid.low));
+  const std::ptrdiff_t ldy = g.ldy;
+  for (int c = 0; c < cols; c += kCols) {
+    const auto valid = static_cast<__mmask16>(first_bytes(std::min(kCols, cols - c)));
+    const __m512 mult = _mm512_maskz_loadu_ps(valid, g.mult + j + c);
+    std::uint8_t* y = g.y + i * ldy + j + c;
+    for (int next = 0; next < rows; next += 4) {
+      const int r = std::min(next, rows - 4);  // the last may come twice
+      const __m512i codes = four_rows(acc + r * kWide + c, mult, high, zero, low);
+      const __m128i row[4] = {_mm512_castsi512_si128(codes), _mm512_extracti32x4_epi32(codes, 1),
+                              _mm512_extracti32x4_epi32(codes, 2),
+                              _mm512_extracti32x4_epi32(codes, 3)};
+      std::uint8_t* to = y + r * ldy;
+      for (int k = 0; k < 4; ++k, to += ldy) {
+        if (valid == 0xFFFF) {
+          _mm_storeu_si128(reinterpret_cast<__m128i*>(to), row[k]);
+        } else {
+          _mm_mask_storeu_epi8(to, valid, row[k]);
+        }
+      }
+    }
+  }
+}
+
 // Rows i .., columns j .. of the outputs from their accumulators, [rows][kWide].
 template <bool kWithResidual>
 void round_rows(const QgemmArgs& g, int i, int rows, int j, int cols, const std::int32_t* acc) {
@@ -182,15 +224,41 @@ void round_rows(const QgemmArgs& g, int i, int rows, int j, int cols, const std:
   }
 }
 
+// Rows i .. i+count-1, which lie one after the other, of columns j .. j+cols-1.
+void run_rows(const QgemmArgs& g, int i, int count, const std::uint8_t* a, int j, int cols,
+              Tile& t) {
+  alignas(64) std::int32_t scratch[kRoundTiles * kTileRows * kWide];
+  const bool rounded = g.y != nullptr;
+  const auto* tile = cols > kCols ? kTiles<false, 2> : kTiles<false, 1>;
+  for (const RowTiles::Run& r : RowTiles(count, kTileRows).runs) {
+    for (int done = 0; done < r.tiles; done += t.tiles) {
+      t.tiles = rounded ? std::min(kRoundTiles, r.tiles - done) : r.tiles;
+      t.rows = a;
+      t.acc = rounded ? scratch : g.acc + i * g.ldacc + j;
+      tile[r.rows - 1](t);
+      const int rows = t.tiles * r.rows;
+      if (rounded && g.residual != nullptr) {
+        round_rows<true>(g, i, rows, j, cols, scratch);
+      } else if (rounded && (g.acc != nullptr || rows < 4)) {
+        round_rows<false>(g, i, rows, j, cols, scratch);
+      } else if (rounded) {
+        round_codes(g, i, rows, j, cols, scratch);
+      }
+      i += rows;
+      a += rows * g.lda;
+    }
+  }
+}
+
 void run(const QgemmArgs& g) {
   const auto* sums = reinterpret_cast<const std::int32_t*>(g.b_packed);
   const auto* b = reinterpret_cast<const std::int8_t*>(sums + std::ptrdiff_t{panels(g.n)} * kCols);
   const __m512i a_zero = _mm512_set1_epi32(g.a_zero);
   const bool rounded = g.y != nullptr;
-  const auto round = g.residual != nullptr ? &round_rows<true> : &round_rows<false>;
+  const int group = g.group_rows > 0 ? g.group_rows : g.m;
   alignas(64) std::int32_t start[kWide];
-  alignas(64) std::int32_t scratch[kRoundTiles * kTileRows * kWide];
   for (int i0 = 0; i0 < g.m; i0 += kRowBlock) {
+    const int rows = std::min(kRowBlock, g.m - i0);
     for (int j = 0; j < g.n; j += kWide) {
       const int cols = std::min(kWide, g.n - j);
       for (int c = 0; c < cols; c += kCols) {
@@ -206,20 +274,16 @@ void run(const QgemmArgs& g) {
       t.panels = b + (j / kCols) * panel_bytes(g.k);
       t.panel_stride = panel_bytes(g.k);
       t.panel_quad = kCols * 4;
-      t.quads = quads(g.k);
+      t.quads = g.runs > 1 ? g.k / g.runs / 4 : quads(g.k);
+      t.runs = g.runs;
+      t.run_stride = g.run_stride;
       t.start = start;
       t.last = rounded ? 0xFFFF : static_cast<__mmask16>(first_bytes((cols - 1) % kCols + 1));
       t.ldacc = rounded ? kWide : g.ldacc;
-      const auto* tile = cols > kCols ? kTiles<false, 2> : kTiles<false, 1>;
-      int i = i0;
-      for (const RowTiles::Run& r : RowTiles(std::min(kRowBlock, g.m - i0), kTileRows).runs) {
-        for (int done = 0; done < r.tiles; done += t.tiles, i += r.rows * t.tiles) {
-          t.tiles = rounded ? std::min(kRoundTiles, r.tiles - done) : r.tiles;
-          t.rows = g.a + i * g.lda;
-          t.acc = rounded ? scratch : g.acc + i * g.ldacc + j;
-          tile[r.rows - 1](t);
-          if (rounded) round(g, i, t.tiles * r.rows, j, cols, scratch);
-        }
+      for (int i = i0; i < i0 + rows;) {
+        const int in_group = i % group, count = std::min(group - in_group, i0 + rows - i);
+        run_rows(g, i, count, g.a + i / group * g.group_stride + in_group * g.lda, j, cols, t);
+        i += count;
       }
     }
   }
@@ -227,7 +291,7 @@ void run(const QgemmArgs& g) {
 
 }  // namespace
 
-const QgemmKernel kQgemmAvx512Vnni = {"avx512vnni", Isa::kAvx512Vnni, packed_bytes,
-                                      pack,         pack_transposed,  run};
+const QgemmKernel kQgemmAvx512Vnni = {
+    "avx512vnni", Isa::kAvx512Vnni, packed_bytes, pack, pack_transposed, run, true};
 
 }  // namespace fedqat::kernels

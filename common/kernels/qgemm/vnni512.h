@@ -26,13 +26,15 @@ struct Tile {
   std::ptrdiff_t row_stride, row_quad;
   const void* panels;  // one vector a quad
   std::ptrdiff_t panel_stride, panel_quad;
-  int quads;
+  int quads;                  // of a run
   const std::int32_t* start;  // one a column, [p][16]; for signed rows one a row
   bool accumulate;            // add to what is in acc
   std::int32_t* acc;
   std::ptrdiff_t ldacc;
   __mmask16 last;  // valid columns of the last panel
   int tiles;       // that many tiles below each other
+  int runs = 1;    // pieces of a row, run_stride bytes apart
+  std::ptrdiff_t run_stride = 0;
 };
 
 // sum += u8 * s8, by order: what GCC 12 makes of the intrinsic spills half of a tile's sums.
@@ -82,32 +84,35 @@ template <bool kSignedRows, int R, int P>
       }
     }
     const auto* panels = static_cast<const std::byte*>(t.panels);
-    const std::byte* rows[4] = {tile_rows, tile_rows + 4 * stride, tile_rows + 8 * stride,
-                                tile_rows + 12 * stride};
     const std::int32_t* next = acc + R * ldacc;
-    for (int q = t.quads; q > 0; --q, panels += panel_quad) {
-      __m512i col[P];
+    const std::byte* piece = tile_rows;
+    for (int run = t.runs; run > 0; --run, piece += t.run_stride) {
+      const std::byte* rows[4] = {piece, piece + 4 * stride, piece + 8 * stride,
+                                  piece + 12 * stride};
+      for (int q = t.quads; q > 0; --q, panels += panel_quad) {
+        __m512i col[P];
 #pragma GCC unroll 2
-      for (int p = 0; p < P; ++p) col[p] = _mm512_loadu_si512(panels + p * panel_stride);
+        for (int p = 0; p < P; ++p) col[p] = _mm512_loadu_si512(panels + p * panel_stride);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        std::int32_t four;
-        const std::ptrdiff_t offset = r % 4 == 3 ? stride3 : r % 4 * stride;
-        std::memcpy(&four, rows[r / 4] + offset, sizeof four);
-        const __m512i row = _mm512_set1_epi32(four);
+        for (int r = 0; r < R; ++r) {
+          std::int32_t four;
+          const std::ptrdiff_t offset = r % 4 == 3 ? stride3 : r % 4 * stride;
+          std::memcpy(&four, rows[r / 4] + offset, sizeof four);
+          const __m512i row = _mm512_set1_epi32(four);
 #pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) {
-          kSignedRows ? dot(sum[r][p], col[p], row) : dot(sum[r][p], row, col[p]);
+          for (int p = 0; p < P; ++p) {
+            kSignedRows ? dot(sum[r][p], col[p], row) : dot(sum[r][p], row, col[p]);
+          }
         }
-      }
-      // The next tiles' outputs: where they are in no near cache, stores would wait for them.
-      if (!kSignedRows) {
-        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(next + kCols), _MM_HINT_T0);
-        next += ldacc;
-      }
+        // The next tiles' outputs: where they are in no near cache, stores would wait for them.
+        if (!kSignedRows) {
+          _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
+          _mm_prefetch(reinterpret_cast<const char*>(next + kCols), _MM_HINT_T0);
+          next += ldacc;
+        }
 #pragma GCC unroll 4
-      for (auto& row : rows) row += row_quad;
+        for (auto& row : rows) row += row_quad;
+      }
     }
     if (kSignedRows) start += R;
     std::int32_t* to = acc;

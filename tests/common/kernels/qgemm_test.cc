@@ -7,6 +7,7 @@
 
 #include "common/base/rng.h"
 #include "common/kernels/elementwise/elementwise.h"
+#include "common/kernels/im2col/im2col.h"
 #include "common/tensor/buffer.h"
 
 using namespace fedqat;
@@ -226,6 +227,62 @@ TEST_CASE("qgemm: a position exactly at an end of the grid is clipped, its neigh
       const auto at = static_cast<std::size_t>(j);
       CHECK(y[at] == static_cast<int>(r) + 6);
       CHECK(residual[at] == (t > -4 && t < 4 ? static_cast<int>((r - t) * 254) : kClipped));
+    }
+  }
+}
+
+TEST_CASE("qgemm: windows of an image where they lie equal the same rows unfolded") {
+  struct Shape {
+    int h, w, c, kh, kw, stride;
+  };
+  for (const Shape& s :
+       {Shape{13, 11, 4, 3, 3, 1}, Shape{9, 20, 8, 5, 5, 1}, Shape{12, 17, 16, 3, 1, 2},
+        Shape{8, 8, 4, 8, 8, 1}, Shape{30, 33, 4, 2, 3, 2}, Shape{70, 20, 12, 1, 2, 1}}) {
+    const int out_h = (s.h - s.kh) / s.stride + 1, out_w = (s.w - s.kw) / s.stride + 1;
+    for (const int n : {1, 16, 40}) {
+      const Problem image(s.h, n, s.w * s.c, 9, false);  // its b is not used
+      const Problem p(out_h * out_w, n, s.kh * s.kw * s.c, 9, false);
+      Buffer<std::uint8_t> x(static_cast<std::size_t>(s.h * s.w * s.c));
+      for (int y = 0; y < s.h; ++y) {
+        std::copy_n(image.a.data() + y * image.lda, s.w * s.c, x.data() + y * s.w * s.c);
+      }
+      QgemmArgs g = p.args(nullptr, nullptr);
+      Buffer<std::uint8_t> rows(static_cast<std::size_t>(p.m * p.k));
+      im2col({s.h, s.w, s.c, s.kh, s.kw, s.stride, 0, 0}, x.data(), 0, rows.data(), p.k);
+      g.a = rows.data();
+      g.lda = p.k;
+      Outputs expected(p);
+      const OutputGrid grid{100, 2, 250};
+      const std::vector<float> mult(static_cast<std::size_t>(n), 0x1p-20F);
+      g.acc = expected.acc.data();
+      expected.attach(g, mult.data(), grid);
+      qgemm_reference(g, p.b.data(), p.k);
+      for (const QgemmKernel& kernel : qgemm_kernels()) {
+        if (!cpu_has(kernel.isa) || !kernel.windows) continue;
+        INFO(kernel.name << " c=" << s.c << " kh=" << s.kh << " kw=" << s.kw << " n=" << n);
+        Buffer<std::byte> packed(kernel.packed_bytes(p.n, p.k));
+        kernel.pack(p.b.data(), p.k, p.n, p.k, packed.data());
+        QgemmArgs w = g;
+        w.b_packed = packed.data();
+        w.a = x.data();
+        w.lda = std::ptrdiff_t{s.stride} * s.c;
+        w.runs = s.kh;
+        w.run_stride = std::ptrdiff_t{s.w} * s.c;
+        w.group_rows = out_w;
+        w.group_stride = s.stride * w.run_stride;
+        Outputs all(p);
+        w.acc = all.acc.data();
+        all.attach(w, mult.data(), grid);
+        kernel.run(w);
+        CHECK(all == expected);
+
+        Outputs codes(p);
+        w.acc = nullptr;
+        codes.attach(w, mult.data(), grid);
+        w.residual = nullptr;
+        kernel.run(w);
+        CHECK(Outputs::same(codes.y, expected.y));
+      }
     }
   }
 }

@@ -133,6 +133,9 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
     const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
     Buffer<std::uint8_t> y(out), which(out);
     max_pool(g, x.data(), y.data(), which.data());
+    Buffer<std::uint8_t> alone(out);
+    max_pool(g, x.data(), alone.data(), nullptr);
+    CHECK(std::equal(y.span().begin(), y.span().end(), alone.span().begin()));
     Buffer<float> dy(out), dx(image_size(g)), added(image_size(g));
     for (std::size_t k = 0; k < out; ++k) dy[k] = static_cast<float>(k + 1);
     for (auto& v : dx.span()) v = 7;
@@ -174,4 +177,25 @@ TEST_CASE("sum_pool and mean_pool: agree with each other and spread the gradient
   for (auto& v : means.span()) v = 1;
   mean_pool_backward(g, means.data(), dx.data());
   for (const float v : dx.span()) CHECK(v == 0.25F);
+}
+
+TEST_CASE("sum_pool: equals the formula, also where 16 bits are too few") {
+  for (const Window& g : {Window{4, 6, 37, 2, 3, 1, 0, 0}, Window{16, 17, 16, 16, 16, 1, 0, 0},
+                          Window{17, 17, 33, 17, 16, 1, 0, 0}}) {
+    auto x = random_codes(image_size(g));
+    for (std::size_t i = 0; i < x.size(); i += 2) x[i] = 255;
+    const auto out = static_cast<std::size_t>(g.out_h() * g.out_w() * g.c);
+    Buffer<std::int32_t> sums(out);
+    sum_pool(g, x.data(), 5, sums.data());
+    std::size_t i = 0;
+    for (int oy = 0; oy < g.out_h(); ++oy)
+      for (int ox = 0; ox < g.out_w(); ++ox)
+        for (int c = 0; c < g.c; ++c, ++i) {
+          int sum = 0;
+          for (int k = 0; k < g.kh * g.kw; ++k) {
+            sum += padded(g, x, oy + k / g.kw, ox + k % g.kw, c, 0) - 5;
+          }
+          REQUIRE(sums[i] == sum);
+        }
+  }
 }
