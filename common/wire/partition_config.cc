@@ -1,7 +1,6 @@
 #include "common/wire/partition_config.h"
 
-#include <array>
-#include <charconv>
+#include "common/base/decimal.h"
 
 namespace fedqat {
 namespace {
@@ -12,11 +11,6 @@ PartitionKind kind_of(const std::string& name) {
   if (name == "quantity") return PartitionKind::kQuantity;
   if (name == "natural") return PartitionKind::kNatural;
   return PartitionKind::kIid;
-}
-
-std::string shortest(double x) {
-  std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr};
 }
 
 }  // namespace
@@ -35,7 +29,7 @@ std::string partition_text(const wire::PartitionConfig& p) {
   switch (kind_of(p.kind())) {
     case PartitionKind::kDirichlet:
     case PartitionKind::kQuantity:
-      return p.kind() + "(" + shortest(p.alpha()) + ")";
+      return p.kind() + "(" + decimal(p.alpha()) + ")";
     case PartitionKind::kShards:
       return p.kind() + "(" + std::to_string(p.shards_per_client()) + ")";
     case PartitionKind::kIid:

@@ -1,14 +1,13 @@
 #include "common/wire/schema.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numeric>
 
 #include "common/base/check.h"
+#include "common/base/decimal.h"
 #include "common/wire/options.pb.h"
 
 namespace fedqat {
@@ -18,23 +17,15 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-template <class T>
-std::string number(T value) {
-  std::array<char, 40> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), end.ptr};
-}
-
 // A bound as a person writes it: 10000000, not 1e+07.
 std::string bound(double value) {
   // The greatest integer of TOML; double has only the next one.
-  if (value == 0x1p63) return number(std::numeric_limits<std::int64_t>::max());
-  if (std::abs(value) > 1e15 || value != std::floor(value)) return number(value);
-  return number(static_cast<std::int64_t>(value));
+  if (value == 0x1p63) return std::to_string(std::numeric_limits<std::int64_t>::max());
+  return decimal(value);
 }
 
 std::string toml_double(double value) {
-  std::string text = number(value);
+  std::string text = decimal(value);
   // "1" would be an integer in TOML.
   if (text.find_first_of(".en") == std::string::npos) text += ".0";
   return text;
@@ -120,9 +111,9 @@ std::string key_default(const FieldDescriptor& key) {
   if (!key.has_default_value()) return {};
   switch (key.cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT32:
-      return number(key.default_value_uint32());
+      return std::to_string(key.default_value_uint32());
     case FieldDescriptor::CPPTYPE_UINT64:
-      return number(key.default_value_uint64());
+      return std::to_string(key.default_value_uint64());
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return toml_double(key.default_value_double());
     case FieldDescriptor::CPPTYPE_BOOL:
@@ -144,9 +135,11 @@ std::string key_value(const Message& message, const FieldDescriptor& key, int in
   const bool many = key.is_repeated();
   switch (key.cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT32:
-      return number(many ? r.GetRepeatedUInt32(message, &key, index) : r.GetUInt32(message, &key));
+      return std::to_string(many ? r.GetRepeatedUInt32(message, &key, index)
+                                 : r.GetUInt32(message, &key));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return number(many ? r.GetRepeatedUInt64(message, &key, index) : r.GetUInt64(message, &key));
+      return std::to_string(many ? r.GetRepeatedUInt64(message, &key, index)
+                                 : r.GetUInt64(message, &key));
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return toml_double(many ? r.GetRepeatedDouble(message, &key, index)
                               : r.GetDouble(message, &key));

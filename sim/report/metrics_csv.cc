@@ -1,18 +1,14 @@
 #include "sim/report/metrics_csv.h"
 
 #include <array>
-#include <charconv>
 #include <cmath>
+
+#include "common/base/decimal.h"
 
 namespace fedqat {
 namespace {
 
-std::string shortest(double x) {
-  if (!std::isfinite(x)) return "";
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), x);
-  return {text.data(), end.ptr};
-}
+std::string field(double x) { return std::isfinite(x) ? decimal(x) : ""; }
 
 }  // namespace
 
@@ -26,14 +22,14 @@ std::string metrics_csv(const RunReport& report) {
                                                 r.phase,
                                                 std::to_string(r.clients_sampled),
                                                 std::to_string(r.clients_aggregated),
-                                                shortest(r.train_loss),
-                                                r.evaluated ? shortest(r.test_accuracy) : "",
-                                                r.evaluated ? shortest(r.test_loss) : "",
+                                                field(r.train_loss),
+                                                r.evaluated ? field(r.test_accuracy) : "",
+                                                r.evaluated ? field(r.test_loss) : "",
                                                 std::to_string(r.bytes_up),
                                                 std::to_string(r.bytes_down),
-                                                shortest(r.seconds),
-                                                shortest(r.virtual_seconds),
-                                                shortest(r.clipped_share),
+                                                field(r.seconds),
+                                                field(r.virtual_seconds),
+                                                field(r.clipped_share),
                                                 std::to_string(r.clients_tasked),
                                                 std::to_string(r.updates_refused),
                                                 std::to_string(r.attempts),
