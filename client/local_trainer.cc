@@ -66,6 +66,9 @@ Result<void> LocalTrainer::check(const ModelState& model, const LocalTraining& t
                  "samples of " + std::to_string(data.classes) + " classes, the network has " +
                      std::to_string(graph_.spec.classes) + "; use the run's data set"};
   }
+  if (training.kure > 0 && training.codebook > 0) {
+    return Error{Errc::kInvalid, "task.kure: shared weights are not regularised"};
+  }
   if (model.quantized && training.calibration_samples > 0) {
     return Error{Errc::kInvalid,
                  "task.calibration_samples: a quantized model has no histograms to take"};
@@ -107,7 +110,9 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   std::optional<WeightTies> ties;
   if (t.codebook > 0) ties.emplace(graph_, model.params, static_cast<int>(t.codebook));
   const bool resumed = place.seen > 0;
-  SgdSink optimizer(sgd_, t, network_->params());
+  std::optional<Kure> kure;
+  if (t.kure > 0) kure.emplace(graph_, static_cast<double>(t.kure));
+  SgdSink optimizer(sgd_, t, network_->params(), kure ? &*kure : nullptr);
   Rng rng({task.seed, task.round, task.client, Purpose::kShuffle});
   std::vector<std::uint32_t> order(samples.begin(), samples.end());
   const std::size_t batches = (order.size() + t.batch - 1) / t.batch;  // of an epoch
@@ -128,6 +133,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
           const auto n = static_cast<int>(part.size());
           const BatchKey key{task.seed, task.round, task.client, batch++};
           BatchStats stats;
+          if (kure) kure->measure(network_->params());
           if (ties) {  // need all gradients at once
             stats = network_->train_batch(codes_.data(), labels_.data(), n, key);
             ties->tie(network_->grads());

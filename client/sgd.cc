@@ -9,10 +9,15 @@
 namespace fedqat {
 namespace {
 
-void scale_step(float rate, std::size_t n, const float* __restrict g, float* __restrict theta) {
+struct Bounds {
+  float low, high;
+};
+
+void scale_step(float rate, std::size_t n, const float* __restrict g, Bounds bounds,
+                float* __restrict theta) {
   for (std::size_t i = 0; i < n; ++i) {
     const float moved = theta[i] - std::clamp(rate * g[i], -kMaxScaleStep, kMaxScaleStep);
-    theta[i] = std::clamp(moved, -kMaxLog2Scale, kMaxLog2Scale);
+    theta[i] = std::clamp(moved, bounds.low, bounds.high);
   }
 }
 
@@ -60,8 +65,13 @@ void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<c
     }
     case ParamKind::kWeightScale:
     case ParamKind::kActivationScale:
+    case ParamKind::kActivationOffset:
       if (t.scale_learning_rate > 0) {
-        scale_step(t.learning_rate * t.scale_learning_rate, grads.size(), g, w);
+        const bool observed = p.kind == ParamKind::kActivationScale && graph_.quant.observes();
+        const float rate = observed ? 1 : t.learning_rate * t.scale_learning_rate;
+        const bool offset = p.kind == ParamKind::kActivationOffset;
+        scale_step(rate, grads.size(), g,
+                   offset ? Bounds{0, 1} : Bounds{-kMaxLog2Scale, kMaxLog2Scale}, w);
       }
       break;
     case ParamKind::kRunningMean:
@@ -74,6 +84,15 @@ void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<c
 std::vector<float> Sgd::delta(std::vector<float> params) const {
   for (std::size_t i = 0; i < params.size(); ++i) params[i] -= anchor_[i];
   return params;
+}
+
+void SgdSink::take(int param, std::size_t first, std::span<const float> gradient) {
+  if (kure_ != nullptr) {
+    sum_.assign(gradient.begin(), gradient.end());
+    kure_->add(param, first, params_, sum_);
+    gradient = sum_;
+  }
+  sgd_.step(training_, param, first, gradient, params_);
 }
 
 }  // namespace fedqat

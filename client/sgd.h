@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "client/kure.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/backward.h"
 #include "common/nn/graph.h"
@@ -15,7 +16,9 @@ namespace fedqat {
 //   weights: g += weight_decay w + prox_mu (w - a);  v = momentum v + g;  w -= r v
 //   biases, gamma, beta: the same without weight_decay
 //   scales:  theta -= clamp(r scale_learning_rate g, +-kMaxScaleStep), then clamped to
-//            +-kMaxLog2Scale; theta = log2 scale
+//            +-kMaxLog2Scale; theta = log2 scale. Those of activations that observers learn:
+//            theta -= clamp(g, +-kMaxScaleStep)
+//   offsets: as scales, then clamped to 0..1
 //   running statistics: s -= kStatisticsMomentum g, where g = s - the batch's
 // binary32, in this order, so that every machine takes the same step. Without momentum v takes no
 // memory. Not thread-safe.
@@ -42,19 +45,21 @@ class Sgd {
   std::vector<float> velocity_;
 };
 
-// Steps with each gradient as soon as it is there. All that it is given must outlive it.
+// Steps with each gradient as soon as it is there, plus that of `kure` where it is not null. All
+// that it is given must outlive it.
 class SgdSink final : public GradientSink {
  public:
-  SgdSink(Sgd& sgd, const LocalTraining& training, std::span<float> params)
-      : sgd_(sgd), training_(training), params_(params) {}
-  void take(int param, std::size_t first, std::span<const float> gradient) override {
-    sgd_.step(training_, param, first, gradient, params_);
-  }
+  SgdSink(Sgd& sgd, const LocalTraining& training, std::span<float> params,
+          const Kure* kure = nullptr)
+      : sgd_(sgd), training_(training), params_(params), kure_(kure) {}
+  void take(int param, std::size_t first, std::span<const float> gradient) override;
 
  private:
   Sgd& sgd_;
   const LocalTraining& training_;
   std::span<float> params_;
+  const Kure* kure_;
+  std::vector<float> sum_;
 };
 
 }  // namespace fedqat

@@ -36,7 +36,7 @@ Digest task_digest(const Task& task, const Dataset& data, std::span<const std::u
   for (const std::uint32_t v : {t.epochs, t.batch, t.calibration_samples, t.codebook})
     h.put(std::uint64_t{v});
   for (const float v :
-       {t.learning_rate, t.momentum, t.weight_decay, t.prox_mu, t.scale_learning_rate}) {
+       {t.learning_rate, t.momentum, t.weight_decay, t.prox_mu, t.scale_learning_rate, t.kure}) {
     h.put(v);
   }
   h.put(static_cast<std::uint64_t>(t.backward));

@@ -3,11 +3,24 @@
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
 #include "common/nn/batch_norm.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 namespace {
 
 float log2_of(float scale) { return static_cast<float>(exact_log2(static_cast<double>(scale))); }
+
+void set_grid(const Graph& graph, std::size_t step, const ActivationGrid& grid, ModelState& state) {
+  const Step& s = graph.steps[step];
+  const auto param = [&](int index) -> float& {
+    return state.params[graph.params[static_cast<std::size_t>(index)].offset];
+  };
+  param(s.activation_scale) = first_theta(graph.quant, grid.scale);
+  state.zero_points[step] = grid.zero;
+  if (s.activation_offset == kNone) return;
+  param(s.activation_offset) =
+      static_cast<float>(grid.zero) / static_cast<float>((1 << s.activation_bits) - 1);
+}
 
 }  // namespace
 
@@ -27,9 +40,7 @@ void calibrate(const Graph& graph, std::span<const Log2Histogram> histograms,
     if (step.activation_scale != kNone) {
       const auto grid =
           how.by->activations(histograms[s], step.activation_bits, step.relu, how.quantile);
-      const auto& scale = graph.params[static_cast<std::size_t>(step.activation_scale)];
-      state.params[scale.offset] = log2_of(grid.scale);
-      state.zero_points[s] = grid.zero;
+      set_grid(graph, s, grid, state);
     }
     if (step.weight_scale != kNone) {
       const auto& weight = graph.params[static_cast<std::size_t>(step.weight)];
@@ -60,10 +71,7 @@ void apply_votes(const Graph& graph, std::span<const RangeVotes> votes, ScaleRul
   for (std::size_t s = 0; s < votes.size(); ++s) {
     const Step& step = graph.steps[s];
     if (step.activation_scale == kNone) continue;
-    const ActivationGrid grid = votes[s].fit(rule);
-    const auto& scale = graph.params[static_cast<std::size_t>(step.activation_scale)];
-    state.params[scale.offset] = log2_of(grid.scale);
-    state.zero_points[s] = grid.zero;
+    set_grid(graph, s, votes[s].fit(rule), state);
   }
 }
 

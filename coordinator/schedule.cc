@@ -40,6 +40,7 @@ Result<Schedule> Schedule::make(const wire::Config& config) {
   s.base_.momentum = static_cast<float>(c.momentum());
   s.base_.weight_decay = static_cast<float>(c.weight_decay());
   s.base_.backward = c.backward() == "int8" ? Backward::kInt8 : Backward::kFloat;
+  s.base_.kure = static_cast<float>(config.quant().kure());
   if (config.server().strategy() == "fedprox") {
     s.base_.prox_mu = static_cast<float>(config.server().prox_mu());
   }

@@ -19,6 +19,8 @@ class Schedule {
 
   std::uint32_t rounds() const { return rounds_; }
   Phase phase(std::uint32_t round) const;
+  // Whether the model runs on integers once so many rounds are closed.
+  bool quantized_after(std::uint32_t rounds) const { return !float_ && rounds >= warmup_; }
   // learning_rate falls from the first to the last round along half a cosine.
   LocalTraining training(std::uint32_t round) const;
   // How many values the weights of a tensor may take once the round has closed; 0: any.

@@ -165,6 +165,12 @@ Result<void> Coordinator::restore(RunState&& state) {
       !publisher_->restore(std::exchange(state.held, {}), state.rounds_done)) {
     return foreign_state("does not fit the network");
   }
+  if (state.model.quantized != schedule_.quantized_after(state.rounds_done)) {
+    return foreign_state(
+        "is " + std::string(state.model.quantized ? "" : "not ") + "quantized after round " +
+        std::to_string(state.rounds_done) +
+        ", against quant.warmup_rounds = " + std::to_string(config_.quant().warmup_rounds()));
+  }
   std::size_t at = 0;
   for (const auto span : strategy_->state()) {
     std::copy_n(state.strategy.begin() + static_cast<std::ptrdiff_t>(at), span.size(),

@@ -23,11 +23,13 @@ void set_bits(wire::Config& config, std::uint32_t bits) {
   config.mutable_quant()->set_activation_bits(bits);
 }
 
-// Of a network in fp32 with free weights the section [quant] says nothing, and rows that differ in
-// it alone share it.
+// Of a network in fp32 with free weights the section [quant] says nothing but how their
+// distribution is regularised, and rows that differ in the rest of it share the network.
 wire::Config without_quant(wire::Config config) {
+  const double kure = config.quant().kure();
   config.clear_quant();
   set_bits(config, kFloat);
+  if (kure > 0) config.mutable_quant()->set_kure(kure);
   return config;
 }
 
@@ -93,8 +95,9 @@ Result<void> apply(const wire::CompareRowConfig& given, const std::string& key,
   return {};
 }
 
-Result<PlannedRow> listed_row(const wire::Config& base, const wire::CompareRowConfig& given,
-                              const std::string& key, const Places& places) {
+Result<std::vector<PlannedRow>> listed_rows(const wire::Config& base,
+                                            const wire::CompareRowConfig& given,
+                                            const std::string& key, const Places& places) {
   const std::string who = "compare row " + (given.name().empty() ? key : "'" + given.name() + "'");
   wire::Config config = base;
   wire::Config in_fp32 = fp32_config(base);
@@ -110,9 +113,23 @@ Result<PlannedRow> listed_row(const wire::Config& base, const wire::CompareRowCo
                      " with quant.weight_bits = " + std::to_string(config.quant().weight_bits()) +
                      (is_float ? "; set bits of 2 to 8" : "; use technique = \"qat\"")};
   }
-  PlannedRow row = make_row(given.name(), given.technique(), std::move(config), std::move(in_fp32));
-  row.place = place;
-  return row;
+  if (given.deploy_bits_size() > 0 && given.technique() != "fp32" && given.technique() != "qat") {
+    return Error{Errc::kInvalid, place + ": deploy_bits with technique " + given.technique() +
+                                     ", which trains no model of its own; use technique = \"qat\" "
+                                     "or \"fp32\""};
+  }
+  std::vector<PlannedRow> rows;
+  rows.push_back(make_row(given.name(), given.technique(), config, std::move(in_fp32)));
+  for (const std::uint32_t bits : given.deploy_bits()) {
+    PlannedRow again = rows.front();
+    again.technique = "ptq";
+    again.deploy = config;
+    set_bits(again.deploy, bits);
+    again.label += " at " + bits_text(static_cast<int>(bits), static_cast<int>(bits));
+    rows.push_back(std::move(again));
+  }
+  for (PlannedRow& row : rows) row.place = place;
+  return rows;
 }
 
 std::vector<PlannedRow> default_rows(const wire::Config& base, const wire::CompareConfig& compare) {
@@ -167,16 +184,18 @@ Result<std::vector<PlannedRow>> plan_rows(const wire::Config& config, const Plac
   std::vector<PlannedRow> rows = default_rows(base, config.compare());
   for (int i = 0; i < config.compare().rows_size(); ++i) {
     const std::string key = "compare.rows[" + std::to_string(i) + "]";
-    auto row = listed_row(base, config.compare().rows(i), key, places);
-    if (!row) return row.error();
-    const bool taken = std::any_of(rows.begin(), rows.end(), [&](const PlannedRow& other) {
-      return other.label == row->label;
-    });
-    if (taken) {
-      return Error{Errc::kInvalid, row->place + ": there is a row '" + row->label +
-                                       "' already; give this one a name of its own"};
+    auto listed = listed_rows(base, config.compare().rows(i), key, places);
+    if (!listed) return listed.error();
+    for (PlannedRow& row : *listed) {
+      const bool taken = std::any_of(rows.begin(), rows.end(), [&](const PlannedRow& other) {
+        return other.label == row.label;
+      });
+      if (taken) {
+        return Error{Errc::kInvalid, row.place + ": there is a row '" + row.label +
+                                         "' already; give this one a name of its own"};
+      }
+      rows.push_back(std::move(row));
     }
-    rows.push_back(std::move(*row));
   }
   return rows;
 }

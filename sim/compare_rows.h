@@ -17,12 +17,13 @@ wire::Config fp32_config(wire::Config config);
 struct PlannedRow {
   std::string label;      // unlike that of every other row
   std::string technique;  // "fp32", "ptq", "dynamic", "weight-sharing", "qat"
-  wire::Config train;     // in fp32 unless qat; run.seed is that of the first seed
-  wire::Config deploy;    // of this the model's bits and scales
-  std::string place;      // for errors: "x.toml:12:1: compare row 'coarse'"
+  wire::Config
+      train;  // in fp32 unless qat or such a row's deploy_bits; run.seed is that of the first seed
+  wire::Config deploy;  // of this the model's bits and scales
+  std::string place;    // for errors: "x.toml:12:1: compare row 'coarse'"
 };
 
-// The technique works on the model of the fp32 row: "ptq", "dynamic".
+// The technique works on a model that was trained for another row: "ptq", "dynamic".
 bool is_after_training(std::string_view technique);
 
 // Techniques and bits of config.compare(), then its rows. `places` is where keys of the config

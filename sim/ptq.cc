@@ -45,12 +45,12 @@ PtqOptions ptq_options(const wire::Config& config) {
           .adaround = q.ptq_adaround()};
 }
 
-Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
+Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& trained,
                                             const Dataset& train, const Partition& partition,
                                             const PtqOptions& options) {
   QuantSpec none = network.quant;
   none.weight_bits = none.activation_bits = kFloatBits;
-  const auto trained_graph = build_graph(network.model, none);
+  const auto trained_graph = build_graph(network.model, trained.quantized ? network.quant : none);
   if (!trained_graph) return trained_graph.error();
   const ModelSpec folded_spec = without_batch_norm(network.model);
   const auto float_graph = build_graph(folded_spec, none);
@@ -58,8 +58,8 @@ Result<PackedModel> quantize_after_training(const NetworkSpec& network, const Mo
   const auto graph = build_graph(folded_spec, network.quant);
   if (!graph) return graph.error();
 
-  ModelState folded = fp32;
-  fold_batch_norm(*trained_graph, folded.params);
+  ModelState folded = trained;
+  if (!trained.quantized) fold_batch_norm(*trained_graph, folded.params);
   folded = copy_weights(*trained_graph, folded, *float_graph);
   if (options.equalize) equalize(*float_graph, folded.params);
 

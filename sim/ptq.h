@@ -21,12 +21,13 @@ struct PtqOptions {
 };
 PtqOptions ptq_options(const wire::Config& config);
 
-// `fp32` is the state of `network` with QuantSpec bits of 32; network.quant says the bits wanted.
+// `trained` is the state of `network` with QuantSpec bits of 32, or quantized with any bits and the
+// rules of network.quant; its weights count, not its scales. network.quant says the bits wanted.
 // Folds batch normalization, equalizes, takes activation scales from histograms over the
 // calibration samples, merged as a coordinator would, and weight scales from the weights; then
 // rounds the weights and corrects biases. The last two look at layers' inputs, which a federation
 // has on devices only: here they are for comparison. kInvalid: build_graph().
-Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& fp32,
+Result<PackedModel> quantize_after_training(const NetworkSpec& network, const ModelState& trained,
                                             const Dataset& train, const Partition& partition,
                                             const PtqOptions& options);
 

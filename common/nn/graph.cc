@@ -178,14 +178,19 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
       }
       if (!quant.is_float()) {
         s.weight_bits = i == first || i == last ? quant.edge_bits : quant.weight_bits;
-        s.weight_scale =
-            layout.add(s, i, ParamKind::kWeightScale, "weight_scale", s.out.c, channels);
+        const int scales = quant.tensor_weight_scales ? 1 : s.out.c;
+        s.weight_scale = layout.add(s, i, ParamKind::kWeightScale, "weight_scale", scales,
+                                    static_cast<std::size_t>(scales));
       }
     }
     if (s.requantizes() && !quant.is_float() && !quant.is_dynamic()) {
       const bool output = i + 1 == static_cast<int>(g.steps.size());
       s.activation_bits = output ? quant.edge_bits : quant.activation_bits;
       s.activation_scale = layout.add(s, i, ParamKind::kActivationScale, "activation_scale", 1, 1);
+      if (quant.range_rule == RangeRule::kLsqPlus && !s.relu) {
+        s.activation_offset =
+            layout.add(s, i, ParamKind::kActivationOffset, "activation_offset", 1, 1);
+      }
     }
     if (auto ok = check_size(s, fan_in, g.param_count, activations); !ok) return ok.error();
   }

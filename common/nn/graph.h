@@ -16,13 +16,14 @@ namespace fedqat {
 enum class ParamKind : std::uint8_t {
   kWeight = 1,           // [channels, fan_in]
   kBias = 2,             // [channels]
-  kWeightScale = 3,      // [channels], log2 of the weight scale
+  kWeightScale = 3,      // [channels] or [1], log2 of the weight scale
   kActivationScale = 4,  // [1], log2 of the activation scale
   // [channels], of batch normalization (batch_norm.h). They move in fp32 phases only.
   kGamma = 5,
   kBeta = 6,
   kRunningMean = 7,
-  kRunningVariance = 8,  // >= 0
+  kRunningVariance = 8,   // >= 0
+  kActivationOffset = 9,  // [1], share of the codes below real 0; with RangeRule::kLsqPlus
 };
 
 struct ParamTensor {
@@ -34,9 +35,10 @@ struct ParamTensor {
   int step = 0;      // index into Graph::steps
 };
 
-// Log2 scales are learnt, sent and averaged in other ways than weights and biases.
+// Log2 scales and offsets are learnt, sent and averaged in other ways than weights and biases.
 inline bool is_scale(const ParamTensor& p) {
-  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale;
+  return p.kind == ParamKind::kWeightScale || p.kind == ParamKind::kActivationScale ||
+         p.kind == ParamKind::kActivationOffset;
 }
 
 inline bool is_batch_norm(const ParamTensor& p) {
@@ -65,7 +67,8 @@ struct Step {
   int gamma = kNone, beta = kNone;                     // "; with batch_norm
   int running_mean = kNone, running_variance = kNone;  // "
   int weight_scale = kNone;                            // "
-  int activation_scale = kNone;  // "; kNone: the output shares its input's quantizer
+  int activation_scale = kNone;   // "; kNone: the output shares its input's quantizer
+  int activation_offset = kNone;  // "; with kLsqPlus, but not behind a ReLU
   int weight_bits = kFloatBits;
   int activation_bits = kFloatBits;
   std::uint64_t macs = 0;  // per sample

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "common/base/check.h"
-#include "common/base/exact_math.h"
 #include "common/base/rng.h"
 #include "common/nn/layers/layer.h"
 #include "common/nn/layers/linear_int8.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 
@@ -96,10 +96,9 @@ struct Network::Impl {
         y.grid = values[static_cast<std::size_t>(s.inputs[0])].grid;
         continue;
       }
-      const auto& p = graph.params[static_cast<std::size_t>(s.activation_scale)];
       const auto step_index = static_cast<std::size_t>(s.output) - 1;
-      y.grid =
-          output_grid(s, static_cast<float>(exact_exp2(params[p.offset])), zero_points[step_index]);
+      y.grid = output_grid(s, activation_scale(graph, s, params),
+                           zero_point(graph, s, params, zero_points[step_index]));
     }
   }
 
@@ -137,6 +136,7 @@ struct Network::Impl {
 int Network::Impl::spreads_to(int step) const {
   const Step& pool = graph.steps[static_cast<std::size_t>(step)];
   if (!integers || backward != Backward::kInt8 || pool.op != Op::kMaxPool) return kNone;
+  if (graph.quant.range_rule != RangeRule::kLsq) return kNone;  // others read the whole gradient
   const int from = pool.inputs[0] - 1;
   if (from < 0 || values[static_cast<std::size_t>(pool.inputs[0])].shared) return kNone;
   const Step& s = graph.steps[static_cast<std::size_t>(from)];

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "common/base/check.h"
-#include "common/base/exact_math.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/nn/batch_norm.h"
 #include "common/nn/integer_ops.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 namespace {
@@ -22,10 +22,8 @@ PackedStep pack_linear(const Graph& graph, const ModelState& state, const Step& 
   PackedStep packed;
   const auto w = param(graph, state, step.weight);
   const auto bias = param(graph, state, step.bias);
-  const auto thetas = param(graph, state, step.weight_scale);
-  for (const float theta : thetas) {
-    packed.weight_scales.push_back(static_cast<float>(exact_exp2(theta)));
-  }
+  packed.weight_scales.resize(static_cast<std::size_t>(step.out.c));
+  weight_scales(graph, step, state.params, packed.weight_scales);
   packed.weights.resize(w.size());
   std::vector<float> unused(w.size());
   kernels::elementwise().quantize_weights(
@@ -95,8 +93,9 @@ PackedModel pack_model(const Graph& graph, const ModelState& trained, const Inpu
   FEDQAT_CHECK(trained.quantized != graph.quant.is_float());
   ModelState state = trained;
   if (!state.quantized) fold_batch_norm(graph, state.params);
+  const QuantSpec bits{graph.quant.weight_bits, graph.quant.activation_bits, graph.quant.edge_bits};
   PackedModel model{
-      .spec = without_batch_norm(graph.spec), .quant = graph.quant, .input = input, .steps = {}};
+      .spec = without_batch_norm(graph.spec), .quant = bits, .input = input, .steps = {}};
   std::vector<float> scales = {input.scale};  // of values
   for (std::size_t i = 0; i < graph.steps.size(); ++i) {
     const Step& s = graph.steps[i];
@@ -111,9 +110,8 @@ PackedModel pack_model(const Graph& graph, const ModelState& trained, const Inpu
     } else {
       if (s.has_weights()) packed = pack_linear(graph, state, s, x_scale);
       if (s.activation_scale != kNone) {
-        packed.activation_scale =
-            static_cast<float>(exact_exp2(param(graph, state, s.activation_scale)[0]));
-        packed.activation_zero = state.zero_points[i];
+        packed.activation_scale = activation_scale(graph, s, state.params);
+        packed.activation_zero = zero_point(graph, s, state.params, state.zero_points[i]);
       }
     }
     scales.push_back(s.activation_scale == kNone ? x_scale : packed.activation_scale);

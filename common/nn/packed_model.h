@@ -28,7 +28,7 @@ struct PackedStep {
 
 struct PackedModel {
   ModelSpec spec;   // without batch_norm
-  QuantSpec quant;  // is_float() for fp32 models
+  QuantSpec quant;  // is_float() for fp32 models; bits alone, no rules of training
   InputGrid input;
   std::vector<PackedStep> steps;  // parallel to build_graph(spec, quant)->steps
 };

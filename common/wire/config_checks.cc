@@ -55,6 +55,16 @@ const std::vector<Check>& checks() {
        "loss",
        "use 16 or 256 with quant.weight_bits = 32, quant.activation_bits = 32, codec.downlink_bits "
        "= 32, codec.downlink = \"whole\""},
+      {{"quant.kure", "quant.codebook"},
+       [](const Config& c) { return c.quant().kure() == 0 || c.quant().codebook() == 0; },
+       "the kurtosis regulariser moves weights apart that share a value",
+       "set one of the two to 0"},
+      {{"quant.activation_scales", "quant.scale_learning_rate"},
+       [](const Config& c) {
+         return c.quant().activation_scales() == "lsq" || c.quant().scale_learning_rate() > 0;
+       },
+       "with a learning rate of 0 all scales stand still and no rule learns them",
+       "set quant.scale_learning_rate = 100, or quant.activation_scales = \"lsq\""},
       {{"codec.uplink_bits", "codec.uplink"},
        uplink_fits,
        "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with eden 0.1 to 8",

@@ -133,6 +133,7 @@ struct LocalTraining {
   std::uint32_t calibration_samples = 0;  // 0: no histograms
   Backward backward = Backward::kFloat;   // of quantized models
   std::uint32_t codebook = 0;  // <= 256; weights of a tensor with one value keep one; 0: free
+  float kure = 0;  // weight of the kurtosis regulariser (client/kure.h), without codebook
 };
 
 struct Task {

@@ -1,7 +1,12 @@
 #include "common/wire/model_config.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+
+#include "common/base/check.h"
 
 namespace fedqat {
 namespace {
@@ -58,6 +63,14 @@ Result<ModelSpec> model_from_layers(const wire::ModelConfig& config, const Shape
   return spec;
 }
 
+// As the schema lists them.
+RangeRule range_rule(std::string_view name) {
+  constexpr std::string_view kNames[] = {"lsq", "lsq+", "pact", "tqt", "ema", "percentile"};
+  const auto found = std::find(std::begin(kNames), std::end(kNames), name);
+  FEDQAT_CHECK(found != std::end(kNames));
+  return static_cast<RangeRule>(found - std::begin(kNames));
+}
+
 }  // namespace
 
 Backend backend_from_config(const wire::Config& config) {
@@ -71,8 +84,14 @@ Result<NetworkSpec> network_from_config(const wire::Config& config, const Shape&
                    : model_from_layers(config.model(), shape, classes);
   if (!model) return model.error();
   const wire::QuantConfig& q = config.quant();
-  const QuantSpec quant{as_int(q.weight_bits()), as_int(q.activation_bits()),
-                        as_int(q.edge_bits())};
+  QuantSpec quant{as_int(q.weight_bits()), as_int(q.activation_bits()), as_int(q.edge_bits())};
+  if (!quant.is_float()) {
+    quant.tensor_weight_scales = q.weight_scales() == "tensor";
+    quant.range_rule = range_rule(q.activation_scales());
+    if (quant.range_rule == RangeRule::kPercentile) {
+      quant.percentile = static_cast<float>(q.percentile());
+    }
+  }
   return NetworkSpec{std::move(*model), quant, input};
 }
 

@@ -79,6 +79,13 @@ void to_proto(const NetworkSpec& network, wire::NetworkProto& proto) {
   proto.set_weight_bits(u32(network.quant.weight_bits));
   proto.set_activation_bits(u32(network.quant.activation_bits));
   proto.set_edge_bits(u32(network.quant.edge_bits));
+  if (network.quant.tensor_weight_scales) proto.set_tensor_weight_scales(true);
+  if (network.quant.range_rule != RangeRule::kLsq) {
+    proto.set_range_rule(u32(static_cast<int>(network.quant.range_rule)));
+  }
+  if (network.quant.range_rule == RangeRule::kPercentile) {
+    proto.set_percentile(network.quant.percentile);
+  }
   proto.set_input_scale(network.input.scale);
   proto.set_input_zero(u32(network.input.zero));
 }
@@ -100,6 +107,12 @@ Result<NetworkSpec> from_proto(const wire::NetworkProto& p) {
     return Error{Errc::kInvalid, "network.input_scale is not a positive number"};
   }
   if (p.input_zero() > 255) return out_of_range("input_zero", p.input_zero());
+  if (p.range_rule() > kLastRangeRule) return out_of_range("range_rule", p.range_rule());
+  const auto rule = static_cast<RangeRule>(p.range_rule());
+  const float percentile = rule == RangeRule::kPercentile ? p.percentile() : 100;
+  if (!(percentile > 0 && percentile <= 100)) {
+    return Error{Errc::kInvalid, "network.percentile is not above 0 and at most 100"};
+  }
   NetworkSpec network;
   network.model.name = p.name();
   network.model.input = {static_cast<int>(p.input_h()), static_cast<int>(p.input_w()),
@@ -110,8 +123,12 @@ Result<NetworkSpec> from_proto(const wire::NetworkProto& p) {
     if (!node) return node.error();
     network.model.nodes.push_back(std::move(*node));
   }
-  network.quant = {static_cast<int>(p.weight_bits()), static_cast<int>(p.activation_bits()),
-                   static_cast<int>(p.edge_bits())};
+  network.quant = {static_cast<int>(p.weight_bits()),
+                   static_cast<int>(p.activation_bits()),
+                   static_cast<int>(p.edge_bits()),
+                   p.tensor_weight_scales(),
+                   rule,
+                   percentile};
   network.input = {p.input_scale(), static_cast<std::int32_t>(p.input_zero())};
   return network;
 }

@@ -36,6 +36,7 @@ void put(const Task& m, wire::Reply& out) {
   p.set_calibration_samples(m.training.calibration_samples);
   p.set_backward(static_cast<std::uint32_t>(m.training.backward));
   p.set_codebook(m.training.codebook);
+  p.set_kure(m.training.kure);
   for (const GridSpec& g : m.grid) {
     auto& q = *p.add_grid();
     q.set_bits(static_cast<std::uint32_t>(g.bits));
@@ -96,6 +97,7 @@ Result<LocalTraining> take_training(const wire::TaskProto& p) {
     return bad_field("task.backward", "is unknown; update the client");
   }
   if (p.codebook() > kMaxCodebook) return bad_field("task.codebook", "is not in 0..256");
+  if (!rate_ok(p.kure())) return bad_field("task.kure", "is out of range");
   return LocalTraining{p.epochs(),
                        p.batch(),
                        p.learning_rate(),
@@ -105,7 +107,8 @@ Result<LocalTraining> take_training(const wire::TaskProto& p) {
                        p.scale_learning_rate(),
                        p.calibration_samples(),
                        static_cast<Backward>(p.backward()),
-                       p.codebook()};
+                       p.codebook(),
+                       p.kure()};
 }
 
 Result<ReplyBody> take(const wire::TaskProto& p) {

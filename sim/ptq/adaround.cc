@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/exact_math.h"
 #include "common/kernels/sgemm/sgemm.h"
+#include "common/nn/learnt_scales.h"
 #include "common/tensor/buffer.h"
 
 namespace fedqat {
@@ -181,12 +182,9 @@ void adaround(const Graph& graph, CalibrationData& data, std::span<float> params
     const Step& step = graph.steps[i];
     if (step.op != Op::kDense && step.op != Op::kConv2d) continue;
     const ParamTensor& weight = graph.params[static_cast<std::size_t>(step.weight)];
-    const ParamTensor& scale = graph.params[static_cast<std::size_t>(step.weight_scale)];
-    std::vector<float> scales;
     const auto channels = static_cast<std::size_t>(step.out.c);
-    for (std::size_t c = 0; c < channels; ++c) {
-      scales.push_back(static_cast<float>(exact_exp2(params[scale.offset + c])));
-    }
+    std::vector<float> scales(channels);
+    weight_scales(graph, step, params, scales);
     const auto x = data.windows(static_cast<int>(i), kMaxRows);
     const auto w = params.subspan(weight.offset, weight.size);
     const auto codes = adaround_codes(w, scales, (1 << (step.weight_bits - 1)) - 1, x);

@@ -1,19 +1,16 @@
 #include "sim/ptq/bias_correction.h"
 
 #include "common/base/check.h"
-#include "common/base/exact_math.h"
 #include "common/kernels/elementwise/elementwise.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 
 std::vector<float> rounded_weights(const Graph& graph, const Step& step,
                                    std::span<const float> params) {
   const ParamTensor& weight = graph.params[static_cast<std::size_t>(step.weight)];
-  const ParamTensor& scale = graph.params[static_cast<std::size_t>(step.weight_scale)];
-  std::vector<float> scales;
-  for (std::size_t c = 0; c < scale.size; ++c) {
-    scales.push_back(static_cast<float>(exact_exp2(params[scale.offset + c])));
-  }
+  std::vector<float> scales(static_cast<std::size_t>(step.out.c));
+  weight_scales(graph, step, params, scales);
   std::vector<std::int8_t> codes(weight.size);
   std::vector<float> rounded(weight.size);
   kernels::elementwise().quantize_weights(

@@ -74,6 +74,43 @@ TEST_CASE("sgd: a scale stays where a model may have it") {
   }
 }
 
+TEST_CASE("sgd: an offset stays among the codes") {
+  const Graph graph =
+      *build_graph(every_layer_model({8, 8, 1}, 3), {.range_rule = RangeRule::kLsqPlus});
+  Sgd sgd(graph);
+  const float sign = GENERATE(-1.0F, 1.0F);
+  std::vector<float> w(graph.param_count, 0.5F + sign * 0.48F);
+  const std::vector<float> g(graph.param_count, -sign * 100);
+  const std::vector<float> start = w;
+  sgd.start(start);
+  sgd.step({1, 1, 1, 0, 0, 0, 1, 0}, g, w);
+  int offsets = 0;
+  for (const ParamTensor& p : graph.params) {
+    if (p.kind != ParamKind::kActivationOffset) continue;
+    REQUIRE(w[p.offset] == (sign > 0 ? 1 : 0));
+    ++offsets;
+  }
+  REQUIRE(offsets > 0);
+}
+
+TEST_CASE("sgd: observed ranges move whatever the learning rate, unless they are frozen") {
+  const Graph graph =
+      *build_graph(every_layer_model({8, 8, 1}, 3), {.range_rule = RangeRule::kEma});
+  Sgd sgd(graph);
+  std::vector<float> w(graph.param_count, 1.0F);
+  const std::vector<float> g(graph.param_count, 0.03125F);
+  const std::vector<float> start = w;
+  sgd.start(start);
+  sgd.step({1, 1, 0.001F, 0, 0, 0, 0.5F, 0}, g, w);
+  const auto moved = w;
+  sgd.step({1, 1, 0.001F, 0, 0, 0, 0, 0}, g, w);
+  for (const ParamTensor& p : graph.params) {
+    if (p.kind != ParamKind::kActivationScale) continue;
+    REQUIRE(moved[p.offset] == 1 - 0.03125F);
+    REQUIRE(w[p.offset] == moved[p.offset]);
+  }
+}
+
 TEST_CASE("sgd: every round starts with momentum zero") {
   const Graph graph = some_graph();
   Sgd sgd(graph);

@@ -211,6 +211,23 @@ TEST_CASE("restart: without space an update is not acknowledged, and later it is
   REQUIRE(c->wanted() == kClients - 1);
 }
 
+TEST_CASE("restart: a checkpoint of another phase is refused") {
+  MemoryJournal journal;
+  auto config = some_config();
+  auto c = std::move(*try_make(config, kClients, {&journal}));
+  finish_round(*c);
+  auto recovered = journal.load();
+  REQUIRE(recovered);
+  auto state = decode_run_state((*recovered)->checkpoint.state);
+  REQUIRE(state);
+  state->model.quantized = !state->model.quantized;
+  (*recovered)->checkpoint.state = encode_run_state(*state);
+  REQUIRE(journal.commit_round((*recovered)->checkpoint));
+  const auto again = try_make(config, kClients, {&journal});
+  REQUIRE_FALSE(again);
+  REQUIRE_THAT(again.error().what, Catch::Contains("quant.warmup_rounds"));
+}
+
 TEST_CASE("restart: any bytes in place of a checkpoint are refused") {
   RunState state;
   state.model.params = {1, 2, 3};

@@ -186,6 +186,37 @@ set = ["codec.uplink_bits=8"]
   CHECK(rows[5].bytes_up < rows[0].bytes_up / 2);
 }
 
+TEST_CASE("compare: one training is deployed at several widths") {
+  const auto config = small_config(R"([compare]
+techniques = ["fp32"]
+seeds = 1
+[[compare.rows]]
+name = "trained at 4"
+set = ["quant.weight_bits=4", "quant.activation_bits=4"]
+deploy_bits = [8, 2]
+[[compare.rows]]
+name = "uniform"
+technique = "fp32"
+set = ["quant.kure=1"]
+deploy_bits = [3]
+)");
+  const auto data = load_digits();
+  const auto size = check_comparison(config, data);
+  REQUIRE(size);
+  CHECK(size->runs == 3);
+  const auto outcome = compare_techniques(config, data, kGoOn);
+  REQUIRE(outcome);
+  const auto& rows = outcome->report.rows;
+  REQUIRE(rows.size() == 6);
+  CHECK(rows[2].label() == "trained at 4 at W8A8");
+  CHECK(rows[2].technique == "ptq");
+  CHECK(rows[2].bytes_up == rows[1].bytes_up);
+  CHECK(rows[2].model_bytes > rows[1].model_bytes);
+  CHECK(rows[3].model_bytes < rows[1].model_bytes);
+  CHECK(rows[2].mean() > rows[1].mean() - 0.05);
+  CHECK(rows[5].label() == "uniform at W3A3");
+}
+
 TEST_CASE("compare: a row in fp32 can share weights, and the others keep theirs free") {
   const auto config = small_config(R"([quant]
 codebook_rounds = 4
@@ -302,6 +333,8 @@ TEST_CASE("compare: a row that cannot be is refused with its name and line") {
              Contains("use technique = \"qat\""));
   CHECK_THAT(refusal(row + "set = [\"quant.weight_bits=32\", \"quant.activation_bits=32\"]"),
              Contains("set bits of 2 to 8"));
+  CHECK_THAT(refusal(row + "technique = \"ptq\"\ndeploy_bits = [4]"),
+             StartsWith("c.toml:3:1: compare row 'x': deploy_bits with technique ptq"));
   CHECK_THAT(refusal("[[compare.rows]]\ntechnique = \"ptq\""),
              StartsWith("c.toml:3:1: compare row compare.rows[0]: there is a row 'ptq W8A8'"));
   CHECK_THAT(refusal(row + "set = [\"partition.clients=4\"]"),

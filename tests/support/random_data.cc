@@ -6,6 +6,7 @@
 
 #include "common/base/exact_math.h"
 #include "common/nn/batch_norm.h"
+#include "common/nn/learnt_scales.h"
 #include "common/nn/network.h"
 #include "common/quant/range_fit.h"
 
@@ -148,8 +149,13 @@ ModelState calibrated(const Graph& graph, ModelState state, const Dataset& data)
     if (s.activation_scale != kNone) {
       const auto g = fit_activation(histograms[i], s.activation_bits, s.relu);
       const auto& p = graph.params[static_cast<std::size_t>(s.activation_scale)];
-      state.params[p.offset] = static_cast<float>(exact_log2(g.scale));
+      state.params[p.offset] = first_theta(graph.quant, g.scale);
       state.zero_points[i] = g.zero;
+      if (s.activation_offset != kNone) {
+        const auto& offset = graph.params[static_cast<std::size_t>(s.activation_offset)];
+        const auto top = static_cast<float>((1 << s.activation_bits) - 1);
+        state.params[offset.offset] = static_cast<float>(g.zero) / top;
+      }
     }
     if (s.weight_scale == kNone) continue;
     const auto& w = graph.params[static_cast<std::size_t>(s.weight)];

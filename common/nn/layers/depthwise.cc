@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "common/base/exact_math.h"
 #include "common/nn/layers/joined.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 namespace {
@@ -23,7 +23,8 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, const Layer
       elementwise_(kernels::elementwise()),
       channels_(step.out.c),
       taps_(step.kernel_h * step.kernel_w),
-      width_(kernels::depthwise_width(step.out.c)) {
+      width_(kernels::depthwise_width(step.out.c)),
+      range_(graph, step, memory) {
   const auto outputs = count(memory.max_batch) * step.out.size();
   const auto wide = count(joined_rows(channels_) * channels_);
   memory.plan.add(dv_, step.out.size(), {memory.backward});
@@ -56,9 +57,8 @@ void DepthwiseLayer::load(const Pass& pass) {
   const auto bias = param(pass, step_.bias);
   if (pass.integers) {
     const ValueGrid& x = pass.values[count(step_.inputs[0])].grid;
-    const auto thetas = param(pass, step_.weight_scale);
+    weight_scales(graph_, step_, pass.params, w_scale_);
     for (std::size_t c = 0; c < w_scale_.size(); ++c) {
-      w_scale_[c] = static_cast<float>(exact_exp2(thetas[c]));
       bias_code_[c] = bias_code(bias[c], x.scale, w_scale_[c]);
     }
     elementwise_.quantize_weights(w, channels_, taps_, w_scale_.data(),
@@ -152,6 +152,14 @@ void DepthwiseLayer::set_sums(const Pass& pass) {
   *grad(pass, step_.activation_scale) =
       log2_scale_gradient(pass.values[count(step_.output)].grid.scale, dscale, step_.out.size(),
                           (1 << step_.activation_bits) - 1);
+  if (!range_.active()) return;
+  const Value& y = pass.values[count(step_.output)];
+  range_.begin(y.grid);
+  for (std::size_t i = 0, n = count(pass.n) * step_.out.size(); i < n; ++i) {
+    range_.add(static_cast<float>(acc_[i]) * integer_->wide_mult()[i % count(channels_)],
+               y.grad[i]);
+  }
+  range_.finish(pass);
 }
 
 void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s) {
@@ -176,10 +184,9 @@ void DepthwiseLayer::backward_weights(const Pass& pass) {
   const float x_scale = pass.values[count(step_.inputs[0])].grid.scale;
   elementwise_.weights_backward(param(pass, step_.weight).data(), channels_, taps_, w_scale_.data(),
                                 levels, x_scale, dw, dw_scale_.data());
-  float* dtheta = grad(pass, step_.weight_scale);
-  for (std::size_t c = 0; c < w_scale_.size(); ++c) {
-    dtheta[c] = log2_scale_gradient(w_scale_[c], dw_scale_[c], count(taps_), levels);
-  }
+  WeightScaleGradient dtheta(pass.grad(graph_.params[count(step_.weight_scale)]), w_scale_.size(),
+                             count(taps_), levels);
+  for (std::size_t c = 0; c < w_scale_.size(); ++c) dtheta.set(c, w_scale_[c], dw_scale_[c]);
 }
 
 }  // namespace fedqat

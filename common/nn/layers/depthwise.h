@@ -7,6 +7,7 @@
 #include "common/kernels/depthwise/depthwise.h"
 #include "common/nn/depthwise_int.h"
 #include "common/nn/layers/layer.h"
+#include "common/nn/layers/range_learner.h"
 
 namespace fedqat {
 
@@ -36,6 +37,7 @@ class DepthwiseLayer final : public Layer {
   const kernels::DepthwiseKernel& depthwise_;
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_, taps_, width_;
+  RangeLearner range_;
 
   Buffer<float> dv_;      // of one sample
   Buffer<float> w_, dw_;  // [taps, width]: as the kernels take them

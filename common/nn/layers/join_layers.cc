@@ -7,7 +7,7 @@
 namespace fedqat {
 
 AddLayer::AddLayer(const Graph& graph, const Step& step, const LayerMemory& memory)
-    : graph_(graph), step_(step) {
+    : graph_(graph), step_(step), range_(graph, step, memory) {
   const auto batch = static_cast<std::size_t>(memory.max_batch);
   memory.plan.add(dv_, batch * step.out.size(), {memory.backward});
 }
@@ -34,6 +34,7 @@ void AddLayer::backward(const Pass& pass) {
     const auto args = add_args(n, a.codes.data(), a.grid, b.codes.data(), b.grid, y.grid);
     const float dscale = kernels::elementwise().add_backward(args, y.grad.data(), dv_.data());
     set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
+    if (range_.active()) learn_range(pass);
   } else {
     pass_real(n, step_.relu, y.real.data(), y.grad.data(), dv_.data());
   }
@@ -47,6 +48,19 @@ void AddLayer::backward(const Pass& pass) {
       std::copy_n(dv, n, dx);
     }
   }
+}
+
+void AddLayer::learn_range(const Pass& pass) {
+  const Value& a = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const Value& b = pass.values[static_cast<std::size_t>(step_.inputs[1])];
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  range_.begin(y.grid);
+  for (std::size_t i = 0, n = static_cast<std::size_t>(pass.n) * step_.out.size(); i < n; ++i) {
+    const float left = static_cast<float>(a.codes[i] - a.grid.code.zero) * a.grid.scale;
+    const float right = static_cast<float>(b.codes[i] - b.grid.code.zero) * b.grid.scale;
+    range_.add((left + right) / y.grid.scale, y.grad[i]);
+  }
+  range_.finish(pass);
 }
 
 ReluLayer::ReluLayer(const Step& step) : step_(step) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/nn/layers/layer.h"
+#include "common/nn/layers/range_learner.h"
 
 namespace fedqat {
 
@@ -12,9 +13,12 @@ class AddLayer final : public Layer {
   void backward(const Pass& pass) override;
 
  private:
+  void learn_range(const Pass& pass);
+
   const Graph& graph_;
   const Step step_;
   Buffer<float> dv_;
+  RangeLearner range_;
 };
 
 // Shares its input's grid; real 0 is the zero point.

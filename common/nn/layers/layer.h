@@ -97,4 +97,25 @@ float log2_scale_gradient(float scale, float dscale, std::size_t count, int leve
 float log2_scale_norm(std::size_t count, int levels);
 float log2_scale_gradient(float scale, float dscale, float norm);
 
+// The same for scales of weights [channels, fan_in]: dtheta [channels], or [1] for a scale of the
+// whole tensor, to which the channels add their parts in their order.
+class WeightScaleGradient {
+ public:
+  WeightScaleGradient(std::span<float> dtheta, std::size_t channels, std::size_t fan_in, int levels)
+      : dtheta_(dtheta),
+        norm_(log2_scale_norm(dtheta.size() == 1 ? fan_in * channels : fan_in, levels)) {}
+  void set(std::size_t channel, float scale, float dscale) {
+    const float g = log2_scale_gradient(scale, dscale, norm_);
+    if (dtheta_.size() > 1) {
+      dtheta_[channel] = g;
+    } else {
+      dtheta_[0] = channel == 0 ? g : dtheta_[0] + g;
+    }
+  }
+
+ private:
+  std::span<float> dtheta_;
+  float norm_;
+};
+
 }  // namespace fedqat

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "common/base/exact_math.h"
 #include "common/nn/layers/joined.h"
+#include "common/nn/learnt_scales.h"
 
 namespace fedqat {
 namespace {
@@ -22,7 +22,8 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
       step_(step),
       sgemm_(kernels::sgemm_kernel()),
       elementwise_(kernels::elementwise()),
-      channels_(step.out.c) {
+      channels_(step.out.c),
+      range_(graph, step, memory) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   const bool in_int8 = memory.integers && backward == Backward::kInt8 && LinearInt8::fits(step);
@@ -36,9 +37,9 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
       int8_.emplace(graph, step, memory);
       memory.plan.add(residual_, outputs, {memory.kept()});
     } else {
-      memory.plan.add(acc_, outputs, {memory.kept()});
       memory.plan.add(w_hat_, weights, {memory.kept()});
     }
+    if (!in_int8 || range_.active()) memory.plan.add(acc_, outputs, {memory.kept()});
     const bool again = in_int8 && step.inputs[0] != 0;  // for the gradient of the input
     memory.plan.add(w_codes_, weights, {again ? memory.kept() : memory.forward});
     w_scale_.resize(static_cast<std::size_t>(channels_));
@@ -72,9 +73,8 @@ void LinearLayer::load(const Pass& pass) {
 void LinearLayer::load_codes(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const auto thetas = param(pass, step_.weight_scale);
   const auto bias = param(pass, step_.bias);
-  exact_exp2(thetas, w_scale_.data());
+  weight_scales(graph_, step_, pass.params, w_scale_);
   for (std::size_t c = 0; c < w_scale_.size(); ++c) {
     bias_code_[c] = bias_code(bias[c], x.grid.scale, w_scale_[c]);
   }
@@ -92,7 +92,7 @@ void LinearLayer::forward(const Pass& pass) {
   if (!pass.integers) return forward_float(pass);
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  integer_->forward(x.codes.data(), pass.n, y.codes.data(), int8_ ? nullptr : acc_.data(),
+  integer_->forward(x.codes.data(), pass.n, y.codes.data(), acc_.size() > 0 ? acc_.data() : nullptr,
                     int8_ ? residual_.data() : nullptr);
 }
 
@@ -135,7 +135,10 @@ void LinearLayer::add_bias(float* y, std::ptrdiff_t rows) const {
 }
 
 void LinearLayer::backward(const Pass& pass) {
-  if (pass.integers && int8_) return int8_->backward(pass, residual_.data());
+  if (pass.integers && int8_) {
+    int8_->backward(pass, residual_.data());
+    return learn_range(pass);
+  }
   if (pass.first == 0) {
     std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
     std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
@@ -154,7 +157,22 @@ void LinearLayer::backward(const Pass& pass) {
   }
   if (!pass.last) return;
   set_sums(pass);
-  if (pass.integers) backward_scales(pass, w, dw);
+  if (!pass.integers) return;
+  backward_scales(pass, w, dw);
+  learn_range(pass);
+}
+
+void LinearLayer::learn_range(const Pass& pass) {
+  if (!range_.active()) return;
+  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const float* mult = integer_->wide_mult().data();
+  range_.begin(y.grid);
+  for (std::size_t i = 0, n = static_cast<std::size_t>(pass.n) * step_.out.size(); i < n;) {
+    for (int c = 0; c < channels_; ++c, ++i) {
+      range_.add(static_cast<float>(acc_[i]) * mult[c], y.grad[i]);
+    }
+  }
+  range_.finish(pass);
 }
 
 void LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int samples) {
@@ -192,11 +210,9 @@ void LinearLayer::backward_scales(const Pass& pass, const float* w, float* dw) {
   const float x_scale = pass.values[static_cast<std::size_t>(step_.inputs[0])].grid.scale;
   elementwise_.weights_backward(w, channels_, fan_in_, w_scale_.data(), levels, x_scale, dw,
                                 dw_scale_.data());
-  float* dtheta = grad(pass, step_.weight_scale);
-  for (std::size_t c = 0; c < w_scale_.size(); ++c) {
-    dtheta[c] =
-        log2_scale_gradient(w_scale_[c], dw_scale_[c], static_cast<std::size_t>(fan_in_), levels);
-  }
+  WeightScaleGradient dtheta(pass.grad(graph_.params[static_cast<std::size_t>(step_.weight_scale)]),
+                             w_scale_.size(), static_cast<std::size_t>(fan_in_), levels);
+  for (std::size_t c = 0; c < w_scale_.size(); ++c) dtheta.set(c, w_scale_[c], dw_scale_[c]);
 }
 
 void LinearLayer::backward_dense(const Pass& pass, const float* w, float* dw) {

@@ -7,6 +7,7 @@
 #include "common/nn/layers/conv_real.h"
 #include "common/nn/layers/layer.h"
 #include "common/nn/layers/linear_int8.h"
+#include "common/nn/layers/range_learner.h"
 
 namespace fedqat {
 
@@ -27,6 +28,7 @@ class LinearLayer final : public Layer {
   // the sums for the gradients of bias and scale.
   void backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
   void set_sums(const Pass& pass);
+  void learn_range(const Pass& pass);
   void backward_scales(const Pass& pass, const float* w, float* dw);
   void backward_dense(const Pass& pass, const float* w, float* dw);
   void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w, float* dw);
@@ -39,6 +41,7 @@ class LinearLayer final : public Layer {
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_;
   int fan_in_ = 0;
+  RangeLearner range_;
 
   std::optional<ConvReal> conv_real_;
   Buffer<float> dv_;  // of the batch, or of one sample of Conv2D
@@ -46,8 +49,8 @@ class LinearLayer final : public Layer {
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
   Buffer<std::int8_t> residual_;  // with int8_
-  Buffer<std::int32_t> acc_;      // without
-  Buffer<float> w_hat_;           // "
+  Buffer<std::int32_t> acc_;      // without, or with range_.active()
+  Buffer<float> w_hat_;           // without
   Buffer<std::int8_t> w_codes_;
   std::vector<float> w_scale_;
   std::vector<std::int32_t> bias_code_;

@@ -248,10 +248,11 @@ void LinearInt8::keep_sums(bool earlier) {
 void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const float* w = weights(pass);
-  const auto db = grad(pass, step_.bias), dtheta = grad(pass, step_.weight_scale);
+  const auto db = grad(pass, step_.bias);
   const int levels = (1 << (step_.weight_bits - 1)) - 1;
+  WeightScaleGradient dtheta(grad(pass, step_.weight_scale), static_cast<std::size_t>(channels_),
+                             static_cast<std::size_t>(fan_in_), levels);
   const float unit = range / kernels::kGradientCodes;
-  const float norm = log2_scale_norm(static_cast<std::size_t>(fan_in_), levels);
   for (int i = 0; i < count; ++i) {
     const auto c = static_cast<std::size_t>(first + i);
     const std::size_t row = c * static_cast<std::size_t>(fan_in_);
@@ -263,7 +264,7 @@ void LinearInt8::set_gradients(const Pass& pass, float range, int first, int cou
     float* dw = pass.sink != nullptr ? row_.data() : grad(pass, step_.weight).data() + row;
     const float dscale = gradient_.weights(sums, w + row, scales_[c], fan_in_, levels,
                                            (unit * x.grid.scale) / scales_[c], dw);
-    dtheta[c] = log2_scale_gradient(scales_[c], dscale, norm);
+    dtheta.set(c, scales_[c], dscale);
     if (pass.sink == nullptr) continue;
     pass.sink->take(step_.weight, row, {dw, static_cast<std::size_t>(fan_in_)});
   }

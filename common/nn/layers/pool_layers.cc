@@ -43,7 +43,7 @@ void MaxPoolLayer::spread(const Pass& pass, int sample, float* dx) const {
 }
 
 AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, const LayerMemory& memory)
-    : graph_(graph), step_(step), dv_(step.out.size()) {
+    : graph_(graph), step_(step), dv_(step.out.size()), range_(graph, step, memory) {
   if (!memory.integers) return;
   const auto batch = static_cast<std::size_t>(memory.max_batch);
   memory.plan.add(sums_, batch * step.out.size(), {memory.kept()});
@@ -89,7 +89,14 @@ void AvgPoolLayer::backward(const Pass& pass) {
       kernels::mean_pool_backward(window_of(step_), dv_.data(), dx);
     }
   }
-  if (pass.integers) set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
+  if (!pass.integers) return;
+  set_scale_gradient(graph_, step_, pass, y.grid.scale, dscale);
+  if (!range_.active()) return;
+  range_.begin(y.grid);
+  for (std::size_t i = 0, n = static_cast<std::size_t>(pass.n) * step_.out.size(); i < n; ++i) {
+    range_.add(average_position(sums_[i], count, x.grid.scale, y.grid.scale), y.grad[i]);
+  }
+  range_.finish(pass);
 }
 
 }  // namespace fedqat

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/nn/layers/layer.h"
+#include "common/nn/layers/range_learner.h"
 
 namespace fedqat {
 
@@ -29,6 +30,7 @@ class AvgPoolLayer final : public Layer {
   const Step step_;
   Buffer<std::int32_t> sums_;
   Buffer<float> dv_;
+  RangeLearner range_;
 };
 
 }  // namespace fedqat

@@ -57,8 +57,10 @@ TEST_CASE(
     "network: no step after the first allocates, in fp32, in integers and with int8 gradients") {
   const Shape image{9, 8, 3};
   const bool normalized = GENERATE(false, true);
+  const QuantSpec quant{.range_rule =
+                            GENERATE(RangeRule::kLsq, RangeRule::kLsqPlus, RangeRule::kPercentile)};
   const auto graph =
-      build_graph(normalized ? batch_norm_model(image, 6) : every_layer_model(image, 6), {});
+      build_graph(normalized ? batch_norm_model(image, 6) : every_layer_model(image, 6), quant);
   const Dataset data = random_dataset(image, 6, 32, 5);
   ModelState state = init_model(*graph, 3);
   Network fp32(*graph, data.grid, 32);

@@ -25,6 +25,14 @@ std::vector<Case> cases() {
     const QuantSpec q{.weight_bits = w, .activation_bits = a, .edge_bits = edge};
     all.push_back({every_layer_model(image, 6), q});
   }
+  for (std::uint32_t rule = 1; rule <= kLastRangeRule; ++rule) {
+    const QuantSpec q{.weight_bits = 4,
+                      .activation_bits = 5,
+                      .tensor_weight_scales = rule % 2 == 1,
+                      .range_rule = static_cast<RangeRule>(rule)};
+    all.push_back({every_layer_model(image, 6), q});
+    all.push_back({batch_norm_model(image, 6), q});
+  }
   all.push_back({batch_norm_model(image, 6), {}});
   all.push_back({*model_from_zoo("ds-cnn", {49, 10, 1}, 12), {4, 8, 8}});
   for (const char* name : {"softmax", "mlp-32-16", "digits-cnn", "resnet8"}) {

@@ -169,6 +169,11 @@ TEST_CASE("config: keys that contradict each other are refused at the one that w
       {"[codec]\ndownlink = \"difference\"\ndownlink_bits = 32",
        "c.toml:3:17: codec.downlink_bits = 32, codec.downlink = \"difference\": the broadcast"},
       {"[codec]\ndownlink_bits = 2", "c.toml:2:17: codec.downlink_bits = 2, codec.downlink"},
+      {"[quant]\nkure = 1\ncodebook = 16\nweight_bits = 32\nactivation_bits = 32\n"
+       "[codec]\ndownlink_bits = 32",
+       "c.toml:2:8: quant.kure = 1.0, quant.codebook = 16: the kurtosis"},
+      {"[quant]\nactivation_scales = \"ema\"\nscale_learning_rate = 0",
+       "c.toml:2:21: quant.activation_scales = \"ema\", quant.scale_learning_rate = 0.0: with a"},
       {"[run]\nrounds = 3",
        "c.toml:2:10: quant.warmup_rounds = 3, quant.freeze_rounds = 0, run.rounds = 3: warm-up"},
       {"[quant]\nfreeze_rounds = 4294967295", "c.toml:2:17: quant.warmup_rounds = 3"},

@@ -38,7 +38,7 @@ Task some_task() {
   t.client = 42;
   t.seed = 9;
   t.deadline_ms = 600000;
-  t.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 0, Backward::kInt8};
+  t.training = {2, 64, 0.1F, 0.9F, 1e-4F, 0.01F, 1.5F, 0, Backward::kInt8, 0, 0.25F};
   t.grid = {{8, 0.01F}, {16, 1e-5F}, {0, 1}, {32, 1}};
   return t;
 }
@@ -96,6 +96,7 @@ TEST_CASE("messages: replies come back") {
   REQUIRE(task.phase == Phase::kQuantized);
   REQUIRE(task.training.scale_learning_rate == 1.5F);
   REQUIRE(task.training.backward == Backward::kInt8);
+  REQUIRE(task.training.kure == 0.25F);
   REQUIRE(task.grid == some_task().grid);
   const ModelChunk chunk{4, 1, 2, digest(3), Bytes(10)};
   REQUIRE(std::get<ModelChunk>(decode_reply(encode_reply({0, chunk}))->body).data == chunk.data);
@@ -125,6 +126,7 @@ TEST_CASE("messages: a task with a bad field is refused and the field is named")
   refuses([](wire::TaskProto& t) { t.set_batch(5000); }, "task.batch");
   refuses([](wire::TaskProto& t) { t.set_momentum(1); }, "task.momentum");
   refuses([](wire::TaskProto& t) { t.set_backward(2); }, "task.backward");
+  refuses([](wire::TaskProto& t) { t.set_kure(-1); }, "task.kure");
   refuses([](wire::TaskProto& t) { t.set_learning_rate(std::nanf("")); }, "task.learning_rate");
   refuses([](wire::TaskProto& t) { t.mutable_grid(0)->set_bits(17); }, "task");
   refuses([](wire::TaskProto& t) { t.mutable_grid(0)->set_step(-1); }, "task");

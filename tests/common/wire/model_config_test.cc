@@ -79,6 +79,35 @@ TEST_CASE("model_config: a network travels unchanged") {
   REQUIRE_THAT(from_proto(proto).error().what, Catch::Contains("nodes[1].inputs"));
 }
 
+TEST_CASE("model_config: rules of scales travel, and strange ones are refused") {
+  const std::string model = "[model]\nname = \"resnet8\"\n[quant]\n";
+  std::uint32_t rule = 0;
+  for (const char* name : {"lsq", "lsq+", "pact", "tqt", "ema", "percentile"}) {
+    const auto network = network_of((model + "activation_scales = \"" + name +
+                                     "\"\nweight_scales = \"tensor\"\npercentile = 99.5\n")
+                                        .c_str());
+    REQUIRE(network);
+    wire::NetworkProto proto;
+    to_proto(*network, proto);
+    const auto back = from_proto(proto);
+    REQUIRE(back);
+    CHECK(back->quant.range_rule == static_cast<RangeRule>(rule++));
+    CHECK(back->quant.tensor_weight_scales);
+    CHECK(back->quant.percentile == (network->quant.observes() && rule == 6 ? 99.5F : 100));
+  }
+  wire::NetworkProto proto;
+  to_proto(*network_of(model.c_str()), proto);
+  CHECK(proto.range_rule() == 0);  // as files had it before there were rules
+  CHECK_FALSE(proto.tensor_weight_scales());
+  proto.set_range_rule(kLastRangeRule + 1);
+  CHECK_THAT(from_proto(proto).error().what, Catch::Contains("range_rule"));
+  proto.set_range_rule(kLastRangeRule);
+  for (const float percentile : {0.0F, -1.0F, 101.0F, std::nanf("")}) {
+    proto.set_percentile(percentile);
+    CHECK_THAT(from_proto(proto).error().what, Catch::Contains("percentile"));
+  }
+}
+
 TEST_CASE("model_config: a depthwise layer keeps its channels, and padding may differ by side") {
   const auto network = network_of(R"(
 [[model.layers]]
