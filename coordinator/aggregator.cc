@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/codec/bit_pack.h"
+#include "common/codec/dither.h"
 
 namespace fedqat {
 namespace {
@@ -20,7 +21,7 @@ template <class Visit>
 void for_each_tensor(const UpdateGrid& grid, ByteView payload, Visit visit) {
   std::size_t at = 0, first = 0;
   for (const TensorGrid& tensor : grid) {
-    const ByteView bytes = payload.subspan(at, payload_size(tensor));
+    const ByteView bytes = payload.subspan(at, tensor_size(tensor, payload.subspan(at)).value());
     if (tensor.bits != kNotSentBits && tensor.size != 0) visit(tensor, bytes, first);
     at += bytes.size();
     first += tensor.size;
@@ -30,6 +31,11 @@ void for_each_tensor(const UpdateGrid& grid, ByteView payload, Visit visit) {
 // visit(codes, index in the tensor) over blocks of a coded tensor
 template <class Visit>
 void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
+  if (tensor.codec == UpdateCodec::kDither) {
+    std::vector<std::int16_t> codes(tensor.size);
+    decode_codes(tensor, bytes, codes);
+    return visit(std::span<const std::int16_t>(codes), std::size_t{0});
+  }
   std::array<std::int16_t, kBlock> block;
   for (std::size_t i = 0; i < tensor.size; i += kBlock) {
     const std::span codes(block.data(), std::min(kBlock, tensor.size - i));
@@ -39,17 +45,20 @@ void for_each_block(const TensorGrid& tensor, ByteView bytes, Visit visit) {
 }
 
 // Can a tensor whose greatest value was `max_abs` have come to `greatest` (greatest_values)?
-// Rounding moves a value by less than a step, clipping to the grid's end only.
+// Rounding moves a value by less than a step (and dither's parts of one), clipping to the grid's
+// end only.
 bool explains(const TensorGrid& tensor, float greatest, float max_abs, bool clipped) {
-  if (tensor.codec == UpdateCodec::kEden) return max_abs == greatest;
+  const bool dithered = tensor.codec == UpdateCodec::kDither;
+  if (in_fixed_point(tensor) && tensor.codec != UpdateCodec::kUniform) return max_abs == greatest;
   if (tensor.bits == kFloatUpdateBits) {
     return std::min(max_abs, kFixedLimit) == greatest && (clipped || max_abs <= kFixedLimit);
   }
   constexpr double kSlack = 1e-6;  // step and max_abs are binary32
   const double code = greatest, end = max_update_code(tensor.bits);
+  const double reach = dithered ? 1 + 2.0 / kDitherParts : 1;
   const double x = static_cast<double>(max_abs) / static_cast<double>(tensor.step);
-  if (x < (code - 1) * (1 - kSlack)) return false;
-  if (code < end) return x <= (code + 1) * (1 + kSlack);
+  if (x < (code - reach) * (1 - kSlack)) return false;
+  if (code < end) return x <= (code + reach) * (1 + kSlack);
   return clipped || x <= end * (1 + kSlack);
 }
 
@@ -110,7 +119,6 @@ Result<void> Aggregator::check(ByteView payload, const UpdateStats& stats) const
 }
 
 void Aggregator::accumulate(ByteView payload, const UpdateStats& stats) {
-  FEDQAT_CHECK(payload.size() == payload_size(total_.grid));
   const std::int64_t weight = stats.samples;
   if (widest_code_ * (partial_weight_ + weight) > kTop32) flush();
   if (widest_code_ * weight > kTop32) {
@@ -141,7 +149,7 @@ void Aggregator::add_narrow(ByteView payload, std::int32_t weight) {
         std::int32_t* partial = partial_.data() + first;
         if (in_fixed_point(tensor)) {
           add_fixed(tensor, bytes, weight, total_.sums.data() + first);
-        } else if (tensor.bits == 8) {
+        } else if (tensor.bits == 8 && tensor.codec == UpdateCodec::kUniform) {
           const auto* codes = reinterpret_cast<const std::int8_t*>(bytes.data());
           loops_.add_i8(codes, tensor.size, weight, partial);
         } else {
@@ -165,9 +173,9 @@ void Aggregator::add_wide(ByteView payload, std::int64_t weight) {
 
 void Aggregator::add_fixed(const TensorGrid& tensor, ByteView bytes, std::int64_t weight,
                            std::int64_t* sums) {
-  if (tensor.codec == UpdateCodec::kEden) {
+  if (tensor.codec != UpdateCodec::kUniform) {
     values_.resize(tensor.size);
-    decode_rotated(tensor, bytes, values_);
+    decode_values(tensor, bytes, values_);
     bytes = std::as_bytes(std::span<const float>(values_));
   }
   loops_.add_floats(bytes.data(), tensor.size, weight, sums);

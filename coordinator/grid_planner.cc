@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/base/check.h"
+#include "common/codec/bit_pack.h"
 #include "common/codec/eden.h"
 #include "coordinator/strategy.h"
 
@@ -16,8 +17,10 @@ constexpr float kMaxGrowth = 8;          // a round: one client cannot spoil the
 constexpr int kSmallTensorBits = 16;
 constexpr int kSmallWeightBits = 8;  // of those that are too small to rotate
 
-bool is_rotated(const ParamTensor& p, const UplinkRate& rate) {
-  return rate.codec == UpdateCodec::kEden && p.size >= kLeastEdenBlock;
+// Is it sent by a codec that takes weights of many values?
+bool is_great(const ParamTensor& p, const UplinkRate& rate) {
+  return rate.codec != UpdateCodec::kUniform && p.kind == ParamKind::kWeight &&
+         p.size >= kLeastEdenBlock;
 }
 
 TensorGrid rotated(const ParamTensor& p, double bits) {
@@ -26,29 +29,47 @@ TensorGrid rotated(const ParamTensor& p, double bits) {
           static_cast<float>(1 - (whole - bits))};
 }
 
+TensorGrid dithered(const ParamTensor& p, int bits, float range) {
+  return {p.size, bits, range / static_cast<float>(max_update_code(bits)), UpdateCodec::kDither};
+}
+
 int uniform_bits(const UplinkRate& rate) {
-  return rate.codec == UpdateCodec::kEden ? kSmallWeightBits : static_cast<int>(rate.bits);
+  return rate.codec == UpdateCodec::kUniform ? static_cast<int>(rate.bits) : kSmallWeightBits;
+}
+
+// The fewest bits whose step over `range` is no greater than that of `bits` over `first`.
+int falling_bits(int bits, float range, float first) {
+  const float step = first / static_cast<float>(max_update_code(bits));
+  while (bits > kMinCodeBits && range <= step * static_cast<float>(max_update_code(bits - 1)))
+    --bits;
+  return bits;
 }
 
 }  // namespace
 
 GridPlanner::GridPlanner(const Graph& graph, UplinkRate rate)
-    : graph_(graph), rate_(rate), ranges_(graph.params.size(), 0.0F) {}
+    : graph_(graph), rate_(rate), ranges_((rate.falling ? 2 : 1) * graph.params.size(), 0.0F) {}
 
 UpdateGrid GridPlanner::grid(std::span<const float> ranges, const Moving& moving) const {
-  FEDQAT_CHECK(ranges.size() == graph_.params.size());
+  const std::size_t tensors = graph_.params.size();
+  FEDQAT_CHECK(ranges.size() == ranges_.size());
   UpdateGrid grid;
-  for (std::size_t t = 0; t < graph_.params.size(); ++t) {
+  for (std::size_t t = 0; t < tensors; ++t) {
     const ParamTensor& p = graph_.params[t];
+    const auto bits_of = [&](int bits) {
+      return rate_.falling ? falling_bits(bits, ranges[t], ranges[tensors + t]) : bits;
+    };
     TensorGrid g{p.size, kFloatUpdateBits, 1};
     if ((is_scale(p) && !moving.scales) || (is_batch_norm(p) && !moving.batch_norm)) {
       g.bits = kNotSentBits;
-    } else if (p.kind == ParamKind::kWeight && is_rotated(p, rate_)) {
-      g = rotated(p, rate_.bits);
+    } else if (is_great(p, rate_)) {
+      g = rate_.codec == UpdateCodec::kEden
+              ? rotated(p, rate_.bits)
+              : dithered(p, bits_of(static_cast<int>(rate_.bits)), ranges[t]);
     } else if (rate_.bits != kFloatUpdateBits) {
       const float range = is_scale(p) ? kMaxScaleMove : ranges[t];
       if (range > 0) {
-        g.bits = p.kind == ParamKind::kWeight ? uniform_bits(rate_) : kSmallTensorBits;
+        g.bits = p.kind == ParamKind::kWeight ? bits_of(uniform_bits(rate_)) : kSmallTensorBits;
         g.step = range / static_cast<float>(max_update_code(g.bits));
       }
     }
@@ -58,10 +79,12 @@ UpdateGrid GridPlanner::grid(std::span<const float> ranges, const Moving& moving
 }
 
 void GridPlanner::learn(std::span<const float> max_abs) {
-  FEDQAT_CHECK(max_abs.size() == ranges_.size());
-  for (std::size_t t = 0; t < ranges_.size(); ++t) {
+  const std::size_t tensors = graph_.params.size();
+  FEDQAT_CHECK(max_abs.size() == tensors);
+  for (std::size_t t = 0; t < tensors; ++t) {
     const float most = ranges_[t] > 0 ? kMaxGrowth * ranges_[t] : kFixedLimit;
     ranges_[t] = std::clamp(kHeadroom * max_abs[t], kLeastRange, std::min(most, kFixedLimit));
+    if (rate_.falling && ranges_[tensors + t] == 0) ranges_[tensors + t] = ranges_[t];
   }
 }
 

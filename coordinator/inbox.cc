@@ -10,13 +10,14 @@ constexpr std::size_t kLeastPayloads = 4;
 
 }  // namespace
 
-Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size_t payload_size,
+Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, const PayloadSize& size,
                                    std::int64_t now_ms) {
-  payload_size_ = payload_size;
-  if (chunk.payload_size != payload_size) {
+  payload_size_ = size.most;
+  if (chunk.payload_size < size.least || chunk.payload_size > size.most) {
+    const std::string least = size.least == size.most ? "" : std::to_string(size.least) + " to ";
     return Error{Errc::kInvalid, "update of " + std::to_string(chunk.payload_size) +
-                                     " bytes; the round's grid takes " +
-                                     std::to_string(payload_size)};
+                                     " bytes; the round's grid takes " + least +
+                                     std::to_string(size.most)};
   }
   Progress progress;
   Digest digest = chunk.digest;
@@ -37,7 +38,7 @@ Result<Inbox::Progress> Inbox::add(ClientId who, UploadUpdate&& chunk, std::size
       return progress;
     }
     Partial& partial = partial_[who];
-    if (have == 0) partial.payload.reserve(payload_size);
+    if (have == 0) partial.payload.reserve(size.most);
     partial.digest = chunk.digest;
     partial.last_ms = now_ms;
     partial.payload.insert(partial.payload.end(), chunk.data.begin(), chunk.data.end());

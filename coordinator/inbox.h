@@ -29,9 +29,10 @@ class Inbox {
     bool busy = false;  // no room: the same chunk again, later
     Slice payload;      // when whole
   };
-  // payload_size is what the round's grid takes: the bound on what is kept for a client.
-  // kInvalid: another size, or the hash is wrong once everything is there (all is forgotten then).
-  Result<Progress> add(ClientId who, UploadUpdate&& chunk, std::size_t payload_size,
+  // size is what the round's grid takes; its most, the bound on what is kept for a client.
+  // kInvalid: a size beyond it, or the hash is wrong once everything is there (all is forgotten
+  // then).
+  Result<Progress> add(ClientId who, UploadUpdate&& chunk, const PayloadSize& size,
                        std::int64_t now_ms);
   void forget(ClientId who);
   void clear();

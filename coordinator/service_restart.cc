@@ -9,8 +9,10 @@ namespace fedqat {
 namespace {
 
 UplinkRate uplink_rate(const wire::CodecConfig& codec) {
-  return {codec.uplink() == "eden" ? UpdateCodec::kEden : UpdateCodec::kUniform,
-          codec.uplink_bits()};
+  UplinkRate rate{UpdateCodec::kUniform, codec.uplink_bits(), codec.bit_schedule() == "range"};
+  if (codec.uplink() == "eden") rate.codec = UpdateCodec::kEden;
+  if (codec.uplink() == "dither") rate.codec = UpdateCodec::kDither;
+  return rate;
 }
 
 Error foreign_state(const std::string& what) {

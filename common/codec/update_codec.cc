@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "common/base/check.h"
 #include "common/codec/bit_pack.h"
+#include "common/codec/coded_values.h"
+#include "common/codec/dither.h"
 #include "common/codec/eden.h"
 
 namespace fedqat {
@@ -34,6 +38,26 @@ void pack_signs(std::span<const std::int16_t> codes, Bytes& out) {
 }
 
 EdenRate rate_of(const TensorGrid& grid) { return {grid.bits, grid.share}; }
+DitherRate dither_of(const TensorGrid& grid) { return {grid.bits, grid.step}; }
+
+// Of a tensor that always takes the same bytes.
+std::size_t fixed_size(const TensorGrid& tensor) {
+  return tensor.codec == UpdateCodec::kEden ? eden_size(tensor.size, rate_of(tensor))
+                                            : packed_size(tensor.size, tensor.bits);
+}
+
+// As greatest_values(); NaN for what is not the codec's.
+float greatest_dither(const TensorGrid& grid, ByteView bytes) {
+  std::vector<std::int16_t> units(grid.size);
+  if (!decode_dither(bytes, dither_of(grid), kFixedLimit, units)) {
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  if (grid.size == 0) return 0;
+  if (grid.step == 0) return dither_range(bytes);
+  int top = 0;
+  for (const std::int16_t u : units) top = std::max(top, std::abs(dither_code(u)));
+  return static_cast<float>(top);
+}
 
 std::uint64_t encode_tensor(const TensorGrid& grid, std::span<const float> delta, Rng& rng,
                             std::vector<std::int16_t>& codes, Bytes& out) {
@@ -79,12 +103,20 @@ float greatest_float(ByteView bytes) {
   return std::bit_cast<float>(top);
 }
 
+Error wrong_size(std::span<const TensorGrid> grid, ByteView payload) {
+  const PayloadSize size = payload_size(grid);
+  const std::string least = size.least == size.most ? "" : std::to_string(size.least) + " to ";
+  return {Errc::kCorrupt, "update has " + std::to_string(payload.size()) +
+                              " bytes, its grid takes " + least + std::to_string(size.most)};
+}
+
 }  // namespace
 
 std::int64_t to_fixed(float value) { return std::llrint(static_cast<double>(value) / kFixedStep); }
 
 bool in_fixed_point(const TensorGrid& grid) {
-  return grid.codec == UpdateCodec::kEden || grid.bits == kFloatUpdateBits;
+  return grid.codec == UpdateCodec::kEden || grid.bits == kFloatUpdateBits ||
+         (grid.codec == UpdateCodec::kDither && grid.step == 0);
 }
 
 int max_update_code(int bits) { return bits == 1 ? 1 : fedqat::max_code(bits); }
@@ -92,6 +124,9 @@ int max_update_code(int bits) { return bits == 1 ? 1 : fedqat::max_code(bits); }
 std::int64_t max_code(const TensorGrid& grid) {
   if (grid.bits == kNotSentBits) return 0;
   if (in_fixed_point(grid)) return to_fixed(kFixedLimit);
+  if (grid.codec == UpdateCodec::kDither) {
+    return kDitherUnits * max_update_code(grid.bits) + kDitherParts - 1;
+  }
   return max_update_code(grid.bits);
 }
 
@@ -104,12 +139,26 @@ void unpack_update(const TensorGrid& grid, ByteView bytes, std::size_t first,
   }
 }
 
-void decode_rotated(const TensorGrid& grid, ByteView bytes, std::span<float> values) {
-  decode_eden(bytes, rate_of(grid), kFixedLimit, values);
+void decode_codes(const TensorGrid& grid, ByteView bytes, std::span<std::int16_t> codes) {
+  FEDQAT_CHECK(decode_dither(bytes, dither_of(grid), kFixedLimit, codes));
+}
+
+void decode_values(const TensorGrid& grid, ByteView bytes, std::span<float> values) {
+  if (grid.codec == UpdateCodec::kEden) {
+    return decode_eden(bytes, rate_of(grid), kFixedLimit, values);
+  }
+  std::vector<std::int16_t> codes(grid.size);
+  decode_codes(grid, bytes, codes);
+  const double one = dither_step(bytes, dither_of(grid)) / kDitherUnits;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    values[i] = std::clamp(static_cast<float>(one * codes[i]), -kFixedLimit, kFixedLimit);
+  }
 }
 
 double unit(const TensorGrid& grid) {
-  return in_fixed_point(grid) ? kFixedStep : static_cast<double>(grid.step);
+  if (in_fixed_point(grid)) return kFixedStep;
+  const auto step = static_cast<double>(grid.step);
+  return grid.codec == UpdateCodec::kDither ? step / kDitherUnits : step;
 }
 
 Result<void> check_grid(std::span<const TensorGrid> grid) {
@@ -119,6 +168,12 @@ Result<void> check_grid(std::span<const TensorGrid> grid) {
       if (bits >= 1 && bits <= kMaxEdenBits && grid[t].share > 0 && grid[t].share <= 1) continue;
       return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) +
                                        ": EDEN has 1 to 8 bits for a share in (0, 1]"};
+    }
+    if (grid[t].codec == UpdateCodec::kDither) {
+      const bool stepped = std::isfinite(grid[t].step) && grid[t].step >= 0;
+      if (bits >= kMinCodeBits && bits <= kMaxCodedBits && stepped) continue;
+      return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) +
+                                       ": dither has 2 to 8 bits and a step that is not negative"};
     }
     const bool coded = bits >= 1 && bits <= kMaxCodeBits;
     if (!coded && bits != kNotSentBits && bits != kFloatUpdateBits) {
@@ -133,21 +188,33 @@ Result<void> check_grid(std::span<const TensorGrid> grid) {
   return {};
 }
 
-std::size_t payload_size(const TensorGrid& tensor) {
-  if (tensor.codec == UpdateCodec::kEden) return eden_size(tensor.size, rate_of(tensor));
-  return packed_size(tensor.size, tensor.bits);
+std::optional<std::size_t> tensor_size(const TensorGrid& tensor, ByteView bytes) {
+  if (tensor.codec == UpdateCodec::kDither) {
+    return dither_size(bytes, tensor.size, dither_of(tensor));
+  }
+  const std::size_t size = fixed_size(tensor);
+  if (size > bytes.size()) return std::nullopt;
+  return size;
 }
 
-std::size_t payload_size(std::span<const TensorGrid> grid) {
-  std::size_t bytes = 0;
-  for (const TensorGrid& tensor : grid) bytes += payload_size(tensor);
+PayloadSize payload_size(std::span<const TensorGrid> grid) {
+  PayloadSize bytes;
+  for (const TensorGrid& tensor : grid) {
+    if (tensor.codec == UpdateCodec::kDither) {
+      bytes.most += most_dither_size(tensor.size, dither_of(tensor));
+      continue;
+    }
+    const std::size_t size = fixed_size(tensor);
+    bytes.least += size;
+    bytes.most += size;
+  }
   return bytes;
 }
 
 Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<const float> delta,
                                     Rng rng) {
   EncodedUpdate update;
-  update.payload.reserve(payload_size(grid));
+  update.payload.reserve(payload_size(grid).least);
   std::vector<std::int16_t> codes;
   std::size_t offset = 0;
   for (std::size_t t = 0; t < grid.size(); ++t) {
@@ -172,6 +239,11 @@ Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<
                                                    grid[t].size, rate_of(grid[t]), kFixedLimit));
       continue;
     }
+    if (grid[t].codec == UpdateCodec::kDither) {
+      update.max_abs.push_back(grid[t].step == 0 ? std::min(top, kFixedLimit) : top);
+      update.clipped += encode_dither(values, dither_of(grid[t]), kFixedLimit, rng, update.payload);
+      continue;
+    }
     update.max_abs.push_back(top);
     if (grid[t].bits == kNotSentBits) continue;
     update.clipped += grid[t].bits == kFloatUpdateBits
@@ -183,22 +255,22 @@ Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<
 }
 
 Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, ByteView payload) {
-  if (payload.size() != payload_size(grid)) {
-    return Error{Errc::kCorrupt, "update has " + std::to_string(payload.size()) +
-                                     " bytes, its grid takes " +
-                                     std::to_string(payload_size(grid))};
-  }
   std::vector<float> greatest;
   greatest.reserve(grid.size());
   std::size_t at = 0;
   for (std::size_t t = 0; t < grid.size(); ++t) {
     const TensorGrid& tensor = grid[t];
-    const ByteView bytes = payload.subspan(at, payload_size(tensor));
-    at += bytes.size();
+    const auto size = tensor_size(tensor, payload.subspan(at));
+    if (!size) return wrong_size(grid, payload);
+    const ByteView bytes = payload.subspan(at, *size);
+    at += *size;
     float top = 0, end = 0;
     bool ok = true;
     if (tensor.codec == UpdateCodec::kEden) {
       top = greatest_eden_scale(bytes, tensor.size, rate_of(tensor), kFixedLimit);
+      end = kFixedLimit;
+    } else if (tensor.codec == UpdateCodec::kDither) {
+      top = greatest_dither(tensor, bytes);
       end = kFixedLimit;
     } else if (tensor.bits == kFloatUpdateBits) {
       top = greatest_float(bytes);
@@ -217,6 +289,7 @@ Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, Byt
     }
     greatest.push_back(top);
   }
+  if (at != payload.size()) return wrong_size(grid, payload);
   return greatest;
 }
 
@@ -231,13 +304,13 @@ Result<std::vector<float>> decode_update(std::span<const TensorGrid> grid, ByteV
   std::vector<std::int16_t> codes;
   std::size_t at = 0;
   for (const TensorGrid& tensor : grid) {
-    const ByteView bytes = payload.subspan(at, payload_size(tensor));
+    const ByteView bytes = payload.subspan(at, tensor_size(tensor, payload.subspan(at)).value());
     at += bytes.size();
     const std::size_t first = delta.size();
     delta.resize(first + tensor.size, 0.0F);
     if (tensor.bits == kNotSentBits || tensor.size == 0) continue;
-    if (tensor.codec == UpdateCodec::kEden) {
-      decode_rotated(tensor, bytes, std::span(delta).subspan(first));
+    if (tensor.codec != UpdateCodec::kUniform) {
+      decode_values(tensor, bytes, std::span(delta).subspan(first));
       continue;
     }
     if (tensor.bits == kFloatUpdateBits) {

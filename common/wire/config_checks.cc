@@ -19,7 +19,9 @@ bool is_width(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == 3
 bool uplink_fits(const Config& c) {
   const double bits = c.codec().uplink_bits();
   if (c.codec().uplink() == "eden") return bits >= 0.1 && bits <= 8;
-  return bits == 32 || (bits >= 1 && bits <= 8 && bits == std::floor(bits));
+  const bool whole = bits >= 1 && bits <= 8 && bits == std::floor(bits);
+  if (c.codec().uplink() == "dither") return whole && bits >= 2;
+  return whole || bits == 32;
 }
 
 struct Check {
@@ -65,9 +67,20 @@ const std::vector<Check>& checks() {
        },
        "with a learning rate of 0 all scales stand still and no rule learns them",
        "set quant.scale_learning_rate = 100, or quant.activation_scales = \"lsq\""},
+      {{"codec.bit_schedule", "codec.uplink", "codec.uplink_bits"},
+       [](const Config& c) {
+         const wire::CodecConfig& codec = c.codec();
+         return codec.bit_schedule() == "fixed" ||
+                (codec.uplink() != "eden" && codec.uplink_bits() >= 2 && codec.uplink_bits() <= 8);
+       },
+       "bits follow the range where a grid of 2 to 8 bits has one",
+       "set codec.uplink = \"uniform\" or \"dither\" with codec.uplink_bits = 8, or "
+       "codec.bit_schedule = \"fixed\""},
       {{"codec.uplink_bits", "codec.uplink"},
        uplink_fits,
-       "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with eden 0.1 to 8",
+       "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with dither 2 to 8, "
+       "with "
+       "eden 0.1 to 8",
        "use 8, or codec.uplink = \"eden\""},
       {{"codec.downlink_bits", "codec.downlink"},
        [](const Config& c) {

@@ -150,7 +150,7 @@ Result<ReplyBody> take(const wire::TaskProto& p) {
   if (p.has_steps_from()) task.steps_from = p.steps_from();
   for (const auto& g : p.grid()) {
     if (g.bits() > kFloatUpdateBits) return bad_field("task.grid.bits", "is out of range");
-    if (g.codec() > static_cast<std::uint32_t>(UpdateCodec::kEden)) {
+    if (g.codec() > static_cast<std::uint32_t>(kLastUpdateCodec)) {
       return bad_field("task.grid.codec", "is unknown; update the client");
     }
     const GridSpec spec{static_cast<int>(g.bits()), g.step(), static_cast<UpdateCodec>(g.codec()),

@@ -24,7 +24,9 @@ UpdateGrid some_grid() {
           {17, 32, 1},
           {9, 0, 1},
           {33, 1, 0.1F},
-          {5000, 2, 1, UpdateCodec::kEden, 0.5F}};
+          {5000, 2, 1, UpdateCodec::kEden, 0.5F},
+          {700, 3, 0.4F, UpdateCodec::kDither},
+          {300, 8, 0, UpdateCodec::kDither}};
 }
 
 std::vector<Sample> some_updates(const UpdateGrid& grid, std::size_t n, std::uint32_t max_samples) {

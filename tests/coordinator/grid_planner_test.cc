@@ -1,5 +1,6 @@
 #include "coordinator/grid_planner.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "common/codec/bit_pack.h"
@@ -104,4 +105,62 @@ TEST_CASE("grid_planner: batch normalization is sent at 16 bits, in fp32 phases 
     CHECK(integers[t].bits == kNotSentBits);
   }
   CHECK(seen == 4 * 4);
+}
+
+TEST_CASE("grid_planner: falling bits keep the first step until two are left") {
+  const Graph graph = some_graph();
+  const UpdateCodec codec = GENERATE(UpdateCodec::kUniform, UpdateCodec::kDither);
+  GridPlanner planner(graph, {codec, 6, true});
+  planner.learn(with_max_abs(graph, 0.8F));
+  const auto first = planner.grid({});
+  const auto bits_after = [&](float max_abs) {
+    planner.learn(with_max_abs(graph, max_abs));
+    const auto grid = planner.grid({});
+    REQUIRE(check_grid(grid));
+    int bits = 0;
+    for (std::size_t t = 0; t < grid.size(); ++t) {
+      const ParamTensor& p = graph.params[t];
+      if (p.kind == ParamKind::kBias) REQUIRE(grid[t].bits == 16);
+      if (p.kind != ParamKind::kWeight) continue;
+      if (grid[t].bits > 2 && max_abs <= 0.8F) CHECK(grid[t].step <= first[t].step);
+      if (codec == UpdateCodec::kDither && p.size < kLeastEdenBlock)
+        continue;  // uniform, from 8 on
+      REQUIRE((bits == 0 || bits == grid[t].bits));
+      bits = grid[t].bits;
+    }
+    return bits;
+  };
+  CHECK(bits_after(0.8F) == 6);
+  CHECK(bits_after(0.4F) == 6);  // 15 codes on a side take a little more than half of 31
+  CHECK(bits_after(0.38F) == 5);
+  CHECK(bits_after(0.05F) == 3);
+  CHECK(bits_after(0.001F) == 2);
+  CHECK(bits_after(0.008F) == 2);
+  CHECK(bits_after(0.06F) == 3);  // and up again where changes grow
+  CHECK(bits_after(0.4F) == 6);
+  CHECK(bits_after(3.0F) == 6);  // never more than given
+
+  GridPlanner restored(graph, {codec, 6, true});
+  const auto state = planner.state();
+  std::copy(state.begin(), state.end(), restored.state().begin());
+  planner.learn(with_max_abs(graph, 0.1F));
+  restored.learn(with_max_abs(graph, 0.1F));
+  CHECK(restored.grid({}) == planner.grid({}));
+}
+
+TEST_CASE("grid_planner: dither begins with steps of the clients' own") {
+  const Graph graph = some_graph();
+  GridPlanner planner(graph, {UpdateCodec::kDither, 3});
+  const auto first = planner.grid({});
+  planner.learn(with_max_abs(graph, 0.8F));
+  const auto second = planner.grid({});
+  int dithered = 0;
+  for (std::size_t t = 0; t < graph.params.size(); ++t) {
+    const ParamTensor& p = graph.params[t];
+    if (p.kind != ParamKind::kWeight || p.size < kLeastEdenBlock) continue;
+    REQUIRE(first[t] == TensorGrid{p.size, 3, 0, UpdateCodec::kDither});
+    REQUIRE(second[t] == TensorGrid{p.size, 3, 1.0F / 3, UpdateCodec::kDither});
+    ++dithered;
+  }
+  REQUIRE(dithered > 0);
 }

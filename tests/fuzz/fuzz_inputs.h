@@ -22,7 +22,10 @@ inline UpdateGrid fuzz_grid() {
           {13, 1, 0.1F},
           {300, 2, 1, UpdateCodec::kEden, 0.3F},
           {257, 1, 1, UpdateCodec::kEden, 0.5F},
-          {0, 3, 1, UpdateCodec::kEden}};
+          {0, 3, 1, UpdateCodec::kEden},
+          {301, 2, 0.5F, UpdateCodec::kDither},
+          {70, 8, 0, UpdateCodec::kDither},
+          {0, 3, 1, UpdateCodec::kDither}};
 }
 
 inline Graph fuzz_graph() {
