@@ -69,7 +69,8 @@ Learnt train(OneLayer& layer, Backward backward) {
     for (std::size_t c = 0; c < kOut; ++c) {
       double acc = p.bias[c];
       for (std::size_t k = 0; k < kIn; ++k) {
-        acc += (layer.data.sample(n)[k] - layer.data.grid.zero) * double{p.weights[c * kIn + k]};
+        acc += (layer.data.sample(n)[k] - layer.data.grid.zero) *
+               static_cast<double>(p.weights[c * kIn + k]);
       }
       const double t = acc * double{layer.data.grid.scale} * double{p.weight_scales[c]} / out.scale;
       out.t.push_back(t);
