@@ -33,6 +33,36 @@ UpdateGrid grid_of(const Graph& graph, const Task& task) {
   return grid;
 }
 
+bool feeds_back(const UpdateGrid& grid) {
+  return std::any_of(grid.begin(), grid.end(),
+                     [](const TensorGrid& g) { return g.codec == UpdateCodec::kSparse; });
+}
+
+// Of tensors whose codec leaves something out.
+void add_memory(const UpdateGrid& grid, std::span<const float> memory, std::span<float> delta) {
+  std::size_t at = 0;
+  for (const TensorGrid& g : grid) {
+    for (std::size_t i = at; i < at + g.size && g.codec == UpdateCodec::kSparse; ++i) {
+      delta[i] += memory[i];
+    }
+    at += g.size;
+  }
+}
+
+// delta less what the coordinator reads from the payload; 0 for other tensors.
+std::vector<float> left_out(const UpdateGrid& grid, std::span<const float> delta,
+                            ByteView payload) {
+  auto memory = decode_update(grid, payload).value();
+  std::size_t at = 0;
+  for (const TensorGrid& g : grid) {
+    for (std::size_t i = at; i < at + g.size; ++i) {
+      memory[i] = g.codec == UpdateCodec::kSparse ? delta[i] - memory[i] : 0;
+    }
+    at += g.size;
+  }
+  return memory;
+}
+
 bool runs_on_integers(Phase phase) { return phase == Phase::kQuantized || phase == Phase::kFrozen; }
 
 // Does the task make sense for this network?
@@ -232,13 +262,16 @@ Result<Bytes> Session::fetch_bytes(const Task& task, std::optional<std::uint64_t
 
 Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, const Work& work,
                                     const Dataset& data, std::span<const std::uint32_t> samples,
-                                    Checkpointer* checkpointer) {
+                                    Checkpointer* checkpointer, std::span<const float> memory) {
   const Task& task = work.task;
   if (auto ok = check_task(graph, task); !ok) return ok.error();
   if (auto ok = check_model(*work.model, task.phase); !ok) return ok.error();
   auto local = trainer.train(*work.model, task, data, samples, checkpointer);
   if (!local) return local.error();
-  auto encoded = encode_update(grid_of(graph, task), local->delta,
+  const UpdateGrid grid = grid_of(graph, task);
+  const bool fed_back = feeds_back(grid);
+  if (fed_back && memory.size() == local->delta.size()) add_memory(grid, memory, local->delta);
+  auto encoded = encode_update(grid, local->delta,
                                Rng({task.seed, task.round, task.client, Purpose::kUplinkRound}));
   if (!encoded) return encoded.error();
   UpdateStats stats;
@@ -250,6 +283,7 @@ Result<SealedUpdate> Session::train(LocalTrainer& trainer, const Graph& graph, c
   stats.histograms = std::move(local->histograms);
   SealedUpdate update{task.run,           task.round, task.version, {}, std::move(encoded->payload),
                       encode_stats(stats)};
+  if (fed_back) update.memory = left_out(grid, local->delta, update.payload);
   update.digest = update_digest(update.payload, update.stats);
   return update;
 }

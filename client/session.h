@@ -62,6 +62,9 @@ struct SealedUpdate {
   Digest digest{};
   Bytes payload;
   Bytes stats;
+  // What the codec left out, of this round and those before: to be given to the next train() once
+  // this update counts, and not before. Empty where no tensor has error feedback (kSparse).
+  std::vector<float> memory = {};
 };
 
 struct Counted {};  // acknowledged: it is in the sum, once
@@ -88,10 +91,12 @@ class Session {
   std::uint32_t retry_after_ms() const { return retry_after_ms_; }  // of finish()'s last reply
 
   // No I/O; on any thread, with a trainer of its own. kInvalid: training diverged, or the task does
-  // not fit the network.
+  // not fit the network. memory: of the last update that counted in the run; empty, or of another
+  // network: none.
   static Result<SealedUpdate> train(LocalTrainer& trainer, const Graph& graph, const Work& work,
                                     const Dataset& data, std::span<const std::uint32_t> samples,
-                                    Checkpointer* checkpointer = nullptr);
+                                    Checkpointer* checkpointer = nullptr,
+                                    std::span<const float> memory = {});
 
  private:
   Result<ModelCache::Model> load(const Task& task, std::optional<std::uint64_t> held,

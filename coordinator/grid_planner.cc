@@ -63,9 +63,10 @@ UpdateGrid GridPlanner::grid(std::span<const float> ranges, const Moving& moving
     if ((is_scale(p) && !moving.scales) || (is_batch_norm(p) && !moving.batch_norm)) {
       g.bits = kNotSentBits;
     } else if (is_great(p, rate_)) {
-      g = rate_.codec == UpdateCodec::kEden
-              ? rotated(p, rate_.bits)
-              : dithered(p, bits_of(static_cast<int>(rate_.bits)), ranges[t]);
+      const auto bits = static_cast<int>(rate_.bits);
+      if (rate_.codec == UpdateCodec::kEden) g = rotated(p, rate_.bits);
+      if (rate_.codec == UpdateCodec::kDither) g = dithered(p, bits_of(bits), ranges[t]);
+      if (rate_.codec == UpdateCodec::kSparse) g = {p.size, bits, 1, rate_.codec, rate_.share};
     } else if (rate_.bits != kFloatUpdateBits) {
       const float range = is_scale(p) ? kMaxScaleMove : ranges[t];
       if (range > 0) {

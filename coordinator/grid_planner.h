@@ -16,13 +16,14 @@ struct Moving {
 };
 
 // How weights are to travel. kUniform: bits 1..8, or 32 for fp32; kEden: more than 0 to 8, also
-// fractional; kDither: 2..8.
+// fractional; kDither and kSparse: 2..8.
 struct UplinkRate {
   UpdateCodec codec = UpdateCodec::kUniform;
   double bits = 8;
-  // Not kEden, bits 2..8: fewer bits as updates get smaller, down to 2, so that no step is greater
-  // than the tensor's first (FedDQ [Qu21]).
+  // kUniform and kDither, bits 2..8: fewer bits as updates get smaller, down to 2, so that no step
+  // is greater than the tensor's first (FedDQ [Qu21]).
   bool falling = false;
+  float share = 1;  // of kSparse: of the weights
 };
 
 // Weights travel at the rate given; other than uniformly from the first round on (with dither each

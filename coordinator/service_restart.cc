@@ -12,6 +12,10 @@ UplinkRate uplink_rate(const wire::CodecConfig& codec) {
   UplinkRate rate{UpdateCodec::kUniform, codec.uplink_bits(), codec.bit_schedule() == "range"};
   if (codec.uplink() == "eden") rate.codec = UpdateCodec::kEden;
   if (codec.uplink() == "dither") rate.codec = UpdateCodec::kDither;
+  if (codec.uplink() == "top-k") {
+    rate.codec = UpdateCodec::kSparse;
+    rate.share = static_cast<float>(codec.uplink_share());
+  }
   return rate;
 }
 

@@ -147,10 +147,13 @@ void VirtualWorld::train_ahead() {
 }
 
 void VirtualWorld::start_training(ClientId who, Job& job) {
-  job.update = pool_.submit([this, who, work = job.work](int worker) {
+  const auto known = memory_.find(who);
+  const Memory memory = known != memory_.end() ? known->second : nullptr;
+  job.update = pool_.submit([this, who, work = job.work, memory](int worker) {
     return guarded([&] {
       return Session::train(*trainers_[static_cast<std::size_t>(worker)], coordinator_.graph(),
-                            *work, data_, partition_.samples(who));
+                            *work, data_, partition_.samples(who), nullptr,
+                            memory ? std::span<const float>(*memory) : std::span<const float>());
     });
   });
 }
@@ -172,6 +175,8 @@ void VirtualWorld::upload(ClientId who, Job job) {
     last_failure_ = "client " + std::to_string(who) + ": " + outcome.error().what;
   } else if (const auto* refusal = std::get_if<Refusal>(&*outcome)) {
     last_failure_ = "client " + std::to_string(who) + ": " + refusal->text;
+  } else if (!update->memory.empty()) {
+    memory_[who] = std::make_shared<const std::vector<float>>(std::move(update->memory));
   }
 }
 

@@ -25,7 +25,8 @@
 namespace fedqat {
 
 // Memory O(model x threads): at most 2 x threads trained updates wait for their virtual time. With
-// codec.downlink = "difference" also the models that steps may begin at, less than 32 / bits.
+// codec.downlink = "difference" also the models that steps may begin at, less than 32 / bits; with
+// codec.uplink = "top-k" a model for each client that took part.
 //
 // A client whose upload could not come while it counts does not train: it would only be told that
 // it is late. It stays busy until then, as a device would.
@@ -76,6 +77,9 @@ class VirtualWorld {
   ModelCache cache_{true};
   // With codec.downlink = "difference": the version that each client has.
   std::unordered_map<ClientId, std::uint64_t> held_;
+  // With codec.uplink = "top-k": what the updates of each client left out.
+  using Memory = std::shared_ptr<const std::vector<float>>;
+  std::unordered_map<ClientId, Memory> memory_;
   Traffic traffic_;
   std::uint64_t samples_trained_ = 0;
   std::string last_failure_;

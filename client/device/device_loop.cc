@@ -86,7 +86,8 @@ DeviceLoop::DeviceLoop(Fs& fs, StateDir& state, LocalSamples& samples, DeviceWor
       backoff_(options_.retry_max_ms, random_seed()),
       updates_(fs, state.update_path()),
       checkpoints_(fs, state.checkpoint_path(), world.clock(), options_.checkpoint_ms),
-      models_(fs, state.model_path()) {}
+      models_(fs, state.model_path()),
+      memory_(fs, state.memory_path()) {}
 
 DeviceLoop::~DeviceLoop() = default;
 
@@ -270,7 +271,10 @@ Result<SealedUpdate> DeviceLoop::train(const Work& work, const Dataset& samples)
   std::vector<std::uint32_t> all(std::min<std::size_t>(samples.size(), work.task.max_samples));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint32_t>(i);
   StoppableCheckpoints checkpoints(checkpoints_, world_);
-  return Session::train(run_->trainer, run_->graph, work, samples, all, &checkpoints);
+  const auto memory = memory_.load(work.task.run);
+  if (!memory) world_.say("memory: " + memory.error().what);
+  return Session::train(run_->trainer, run_->graph, work, samples, all, &checkpoints,
+                        memory ? std::span<const float>(*memory) : std::span<const float>());
 }
 
 Result<DeviceLoop::Next> DeviceLoop::send() {
@@ -283,6 +287,9 @@ Result<DeviceLoop::Next> DeviceLoop::send() {
   const auto* refusal = std::get_if<Refusal>(&*outcome);
   if (refusal != nullptr && refusal->code == RefusalCode::kBusy) {
     return declined(*refusal, session.retry_after_ms());
+  }
+  if (refusal == nullptr && !update_->memory.empty()) {
+    if (auto ok = memory_.keep(update_->run, update_->memory); !ok) return ok.error();
   }
   if (auto ok = updates_.clear(); !ok) return ok.error();
   const std::uint32_t round = update_->round;

@@ -8,6 +8,7 @@
 #include "client/device/backoff.h"
 #include "client/device/checkpoint_store.h"
 #include "client/device/local_samples.h"
+#include "client/device/memory_store.h"
 #include "client/device/model_store.h"
 #include "client/device/seen_models.h"
 #include "client/device/state_dir.h"
@@ -83,6 +84,7 @@ class DeviceLoop {
   UpdateStore updates_;
   CheckpointStore checkpoints_;
   ModelStore models_;
+  MemoryStore memory_;
   std::optional<SeenModels> seen_;
   std::optional<DeviceIdentity> identity_;
   std::unique_ptr<Transport> transport_;

@@ -4,7 +4,8 @@
 //   identity.key    private key, PKCS#8
 //   identity.pem    its certificate          ca.pem  whom the coordinator's must come from
 //   device.bin      DeviceProfile; written last, so that its presence means enrolled
-//   update.bin  seen.bin  checkpoint.bin  model.bin     the stores of this folder
+//   update.bin  seen.bin  checkpoint.bin  model.bin  memory.bin
+//                   the stores of this folder
 #pragma once
 
 #include <filesystem>
@@ -63,6 +64,7 @@ class StateDir {
   std::filesystem::path seen_path() const { return dir_ / "seen.bin"; }
   std::filesystem::path checkpoint_path() const { return dir_ / "checkpoint.bin"; }
   std::filesystem::path model_path() const { return dir_ / "model.bin"; }
+  std::filesystem::path memory_path() const { return dir_ / "memory.bin"; }
 
  private:
   StateDir(Fs& fs, std::filesystem::path dir, std::optional<FileLock> lock)

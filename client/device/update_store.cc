@@ -1,5 +1,7 @@
 #include "client/device/update_store.h"
 
+#include <cstring>
+
 #include "client/device/state_file.h"
 #include "common/base/failpoint.h"
 #include "common/wire/frame.h"
@@ -22,7 +24,11 @@ Result<SealedUpdate> decode(ByteView file) {
                       p.version(),
                       digest.value_or(Digest{}),
                       bytes_of(p.payload()),
-                      bytes_of(p.stats())};
+                      bytes_of(p.stats()),
+                      std::vector<float>(p.memory().size() / sizeof(float))};
+  if (!update.memory.empty()) {
+    std::memcpy(update.memory.data(), p.memory().data(), update.memory.size() * sizeof(float));
+  }
   if (!digest || update_digest(update.payload, update.stats) != *digest) {
     return Error{Errc::kCorrupt, "the update does not have its digest"};
   }
@@ -32,7 +38,8 @@ Result<SealedUpdate> decode(ByteView file) {
 }  // namespace
 
 Result<void> UpdateStore::keep(const SealedUpdate& update) {
-  if (update.payload.size() + update.stats.size() > kMaxStoredUpdate) {
+  const std::span<const float> memory = update.memory;
+  if (update.payload.size() + update.stats.size() + memory.size_bytes() > kMaxStoredUpdate) {
     return Error{Errc::kInvalid, path_.string() +
                                      ": an update of more than 1 GiB is not kept; "
                                      "train a smaller model"};
@@ -44,6 +51,7 @@ Result<void> UpdateStore::keep(const SealedUpdate& update) {
   p.set_digest(text_of(update.digest));
   p.set_payload(text_of(update.payload));
   p.set_stats(text_of(update.stats));
+  if (!memory.empty()) p.set_memory(memory.data(), memory.size_bytes());
   const Bytes file = seal_state(kMagic, serialize(p));
   FEDQAT_FAILPOINT("client.update.before_write");
   if (auto ok = fs_.write_private(path_, file); !ok) return ok;

@@ -12,6 +12,7 @@
 #include "common/codec/coded_values.h"
 #include "common/codec/dither.h"
 #include "common/codec/eden.h"
+#include "common/codec/sparse.h"
 
 namespace fedqat {
 
@@ -39,6 +40,7 @@ void pack_signs(std::span<const std::int16_t> codes, Bytes& out) {
 
 EdenRate rate_of(const TensorGrid& grid) { return {grid.bits, grid.share}; }
 DitherRate dither_of(const TensorGrid& grid) { return {grid.bits, grid.step}; }
+SparseRate sparse_of(const TensorGrid& grid) { return {grid.bits, grid.share}; }
 
 // Of a tensor that always takes the same bytes.
 std::size_t fixed_size(const TensorGrid& tensor) {
@@ -57,6 +59,14 @@ float greatest_dither(const TensorGrid& grid, ByteView bytes) {
   int top = 0;
   for (const std::int16_t u : units) top = std::max(top, std::abs(dither_code(u)));
   return static_cast<float>(top);
+}
+
+float greatest_sparse(const TensorGrid& grid, ByteView bytes) {
+  std::vector<float> values(grid.size);
+  if (!decode_sparse(bytes, sparse_of(grid), kFixedLimit, values)) {
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  return grid.size == 0 ? 0 : sparse_range(bytes);
 }
 
 std::uint64_t encode_tensor(const TensorGrid& grid, std::span<const float> delta, Rng& rng,
@@ -115,8 +125,8 @@ Error wrong_size(std::span<const TensorGrid> grid, ByteView payload) {
 std::int64_t to_fixed(float value) { return std::llrint(static_cast<double>(value) / kFixedStep); }
 
 bool in_fixed_point(const TensorGrid& grid) {
-  return grid.codec == UpdateCodec::kEden || grid.bits == kFloatUpdateBits ||
-         (grid.codec == UpdateCodec::kDither && grid.step == 0);
+  return grid.codec == UpdateCodec::kEden || grid.codec == UpdateCodec::kSparse ||
+         grid.bits == kFloatUpdateBits || (grid.codec == UpdateCodec::kDither && grid.step == 0);
 }
 
 int max_update_code(int bits) { return bits == 1 ? 1 : fedqat::max_code(bits); }
@@ -147,6 +157,9 @@ void decode_values(const TensorGrid& grid, ByteView bytes, std::span<float> valu
   if (grid.codec == UpdateCodec::kEden) {
     return decode_eden(bytes, rate_of(grid), kFixedLimit, values);
   }
+  if (grid.codec == UpdateCodec::kSparse) {
+    return FEDQAT_CHECK(decode_sparse(bytes, sparse_of(grid), kFixedLimit, values));
+  }
   std::vector<std::int16_t> codes(grid.size);
   decode_codes(grid, bytes, codes);
   const double one = dither_step(bytes, dither_of(grid)) / kDitherUnits;
@@ -168,6 +181,12 @@ Result<void> check_grid(std::span<const TensorGrid> grid) {
       if (bits >= 1 && bits <= kMaxEdenBits && grid[t].share > 0 && grid[t].share <= 1) continue;
       return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) +
                                        ": EDEN has 1 to 8 bits for a share in (0, 1]"};
+    }
+    if (grid[t].codec == UpdateCodec::kSparse) {
+      const bool some = grid[t].share > 0 && grid[t].share <= 1;
+      if (bits >= kMinCodeBits && bits <= kMaxCodedBits && some) continue;
+      return Error{Errc::kInvalid, "grid of tensor " + std::to_string(t) +
+                                       ": top-k has 2 to 8 bits for a share in (0, 1]"};
     }
     if (grid[t].codec == UpdateCodec::kDither) {
       const bool stepped = std::isfinite(grid[t].step) && grid[t].step >= 0;
@@ -192,6 +211,9 @@ std::optional<std::size_t> tensor_size(const TensorGrid& tensor, ByteView bytes)
   if (tensor.codec == UpdateCodec::kDither) {
     return dither_size(bytes, tensor.size, dither_of(tensor));
   }
+  if (tensor.codec == UpdateCodec::kSparse) {
+    return sparse_size(bytes, tensor.size, sparse_of(tensor));
+  }
   const std::size_t size = fixed_size(tensor);
   if (size > bytes.size()) return std::nullopt;
   return size;
@@ -202,6 +224,10 @@ PayloadSize payload_size(std::span<const TensorGrid> grid) {
   for (const TensorGrid& tensor : grid) {
     if (tensor.codec == UpdateCodec::kDither) {
       bytes.most += most_dither_size(tensor.size, dither_of(tensor));
+      continue;
+    }
+    if (tensor.codec == UpdateCodec::kSparse) {
+      bytes.most += most_sparse_size(tensor.size, sparse_of(tensor));
       continue;
     }
     const std::size_t size = fixed_size(tensor);
@@ -244,6 +270,13 @@ Result<EncodedUpdate> encode_update(std::span<const TensorGrid> grid, std::span<
       update.clipped += encode_dither(values, dither_of(grid[t]), kFixedLimit, rng, update.payload);
       continue;
     }
+    if (grid[t].codec == UpdateCodec::kSparse) {
+      const std::size_t at = update.payload.size();
+      update.clipped += encode_sparse(values, sparse_of(grid[t]), kFixedLimit, update.payload);
+      update.max_abs.push_back(values.empty() ? 0
+                                              : sparse_range(ByteView(update.payload).subspan(at)));
+      continue;
+    }
     update.max_abs.push_back(top);
     if (grid[t].bits == kNotSentBits) continue;
     update.clipped += grid[t].bits == kFloatUpdateBits
@@ -271,6 +304,9 @@ Result<std::vector<float>> greatest_values(std::span<const TensorGrid> grid, Byt
       end = kFixedLimit;
     } else if (tensor.codec == UpdateCodec::kDither) {
       top = greatest_dither(tensor, bytes);
+      end = kFixedLimit;
+    } else if (tensor.codec == UpdateCodec::kSparse) {
+      top = greatest_sparse(tensor, bytes);
       end = kFixedLimit;
     } else if (tensor.bits == kFloatUpdateBits) {
       top = greatest_float(bytes);

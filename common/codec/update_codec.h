@@ -14,8 +14,8 @@
 namespace fedqat {
 
 // How a tensor travels. Values are on the wire: frozen.
-enum class UpdateCodec : std::uint8_t { kUniform = 0, kEden = 1, kDither = 2 };
-inline constexpr UpdateCodec kLastUpdateCodec = UpdateCodec::kDither;
+enum class UpdateCodec : std::uint8_t { kUniform = 0, kEden = 1, kDither = 2, kSparse = 3 };
+inline constexpr UpdateCodec kLastUpdateCodec = UpdateCodec::kSparse;
 
 // kUniform: value = step * code, code in [-(2^(bits-1) - 1), 2^(bits-1) - 1].
 //   bits 1:     code -1 or 1, an index of 0 or 1 (bit_pack.h), by stochastic rounding
@@ -25,12 +25,13 @@ inline constexpr UpdateCodec kLastUpdateCodec = UpdateCodec::kDither;
 // kEden: bits 1..8 and share as EdenRate (eden.h); every update has a rotation of its own.
 // kDither: bits 2..8 and step, 0 for a step of each update's own, as DitherRate (dither.h); code =
 // value * 256 / step. How many bytes it takes depends on the values.
+// kSparse: bits 2..8 and share as SparseRate (sparse.h). Its error is fed back.
 struct TensorGrid {
   std::size_t size = 0;  // elements
   int bits = 0;
   float step = 1;  // finite, > 0 (kDither: >= 0); unused at bits 0 and 32 and by kEden
   UpdateCodec codec = UpdateCodec::kUniform;
-  float share = 1;  // (0, 1]; 1 unless kEden
+  float share = 1;  // (0, 1]; 1 unless kEden or kSparse
   bool operator==(const TensorGrid&) const = default;
 };
 using UpdateGrid = std::vector<TensorGrid>;
@@ -78,7 +79,7 @@ struct EncodedUpdate {
   Bytes payload;
   std::uint64_t clipped = 0;  // values beyond their grid, sent as its end
   // [tensors] before clipping: next round's grid follows from it; of kEden the greatest scale, of
-  // a step of its own the magnitude in the payload
+  // a step of its own and of kSparse the magnitude in the payload
   std::vector<float> max_abs;
 };
 

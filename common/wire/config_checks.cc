@@ -20,7 +20,7 @@ bool uplink_fits(const Config& c) {
   const double bits = c.codec().uplink_bits();
   if (c.codec().uplink() == "eden") return bits >= 0.1 && bits <= 8;
   const bool whole = bits >= 1 && bits <= 8 && bits == std::floor(bits);
-  if (c.codec().uplink() == "dither") return whole && bits >= 2;
+  if (c.codec().uplink() == "dither" || c.codec().uplink() == "top-k") return whole && bits >= 2;
   return whole || bits == 32;
 }
 
@@ -71,14 +71,16 @@ const std::vector<Check>& checks() {
        [](const Config& c) {
          const wire::CodecConfig& codec = c.codec();
          return codec.bit_schedule() == "fixed" ||
-                (codec.uplink() != "eden" && codec.uplink_bits() >= 2 && codec.uplink_bits() <= 8);
+                ((codec.uplink() == "uniform" || codec.uplink() == "dither") &&
+                 codec.uplink_bits() >= 2 && codec.uplink_bits() <= 8);
        },
        "bits follow the range where a grid of 2 to 8 bits has one",
        "set codec.uplink = \"uniform\" or \"dither\" with codec.uplink_bits = 8, or "
        "codec.bit_schedule = \"fixed\""},
       {{"codec.uplink_bits", "codec.uplink"},
        uplink_fits,
-       "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with dither 2 to 8, "
+       "a weight of an update has 1 to 8 bits, whole ones, or 32 for fp32; with dither and top-k 2 "
+       "to 8, "
        "with "
        "eden 0.1 to 8",
        "use 8, or codec.uplink = \"eden\""},

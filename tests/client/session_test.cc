@@ -230,3 +230,47 @@ TEST_CASE("session: a device downloads no model that it has") {
   REQUIRE(f.transport.requests.size() == 1);
   REQUIRE(first->model == second->model);
 }
+
+TEST_CASE("session: what a sparse update leaves out is in the next one") {
+  Fixture f;
+  for (std::size_t t = 0; t < f.graph.params.size(); ++t) {
+    if (f.graph.params[t].size < 100) continue;
+    f.task.grid[t] = {2, 1, UpdateCodec::kSparse, 0.1F};
+  }
+  f.task.training.learning_rate = 0.1F;
+  f.task.training.batch = 8;
+  const Dataset data = random_dataset({8, 8, 1}, 3, 16, 1);
+  std::vector<std::uint32_t> samples(16);
+  std::iota(samples.begin(), samples.end(), 0U);
+  LocalTrainer trainer(f.graph, data.grid);
+  const Work work{f.task, std::make_shared<const ModelState>(init_model(f.graph, 1))};
+  const auto delta = trainer.train(*work.model, f.task, data, samples)->delta;
+  UpdateGrid grid;
+  for (std::size_t t = 0; t < f.graph.params.size(); ++t) {
+    const GridSpec& g = f.task.grid[t];
+    grid.push_back({f.graph.params[t].size, g.bits, g.step, g.codec, g.share});
+  }
+  std::vector<float> memory;
+  std::vector<double> sent(delta.size());
+  for (int round = 1; round <= 30; ++round) {  // the same training again and again
+    const auto update = Session::train(trainer, f.graph, work, data, samples, nullptr, memory);
+    REQUIRE(update);
+    memory = update->memory;
+    REQUIRE(memory.size() == delta.size());
+    const auto values = *decode_update(grid, update->payload);
+    std::size_t at = 0;
+    for (const TensorGrid& g : grid) {
+      for (std::size_t i = at; i < at + g.size; ++i) {
+        sent[i] += double{values[i]};
+        if (g.codec != UpdateCodec::kSparse) REQUIRE(memory[i] == 0);
+        if (g.codec == UpdateCodec::kSparse) {
+          REQUIRE(sent[i] + double{memory[i]} == Approx(round * double{delta[i]}).margin(1e-5));
+        }
+      }
+      at += g.size;
+    }
+  }
+  const auto fresh = Session::train(trainer, f.graph, work, data, samples, nullptr,
+                                    std::vector<float>(3, 1.0F));  // of another network
+  CHECK(fresh->payload == Session::train(trainer, f.graph, work, data, samples)->payload);
+}

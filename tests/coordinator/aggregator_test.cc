@@ -26,7 +26,9 @@ UpdateGrid some_grid() {
           {33, 1, 0.1F},
           {5000, 2, 1, UpdateCodec::kEden, 0.5F},
           {700, 3, 0.4F, UpdateCodec::kDither},
-          {300, 8, 0, UpdateCodec::kDither}};
+          {300, 8, 0, UpdateCodec::kDither},
+          {400, 2, 1, UpdateCodec::kSparse, 0.1F},
+          {300, 8, 1, UpdateCodec::kSparse, 0.3F}};
 }
 
 std::vector<Sample> some_updates(const UpdateGrid& grid, std::size_t n, std::uint32_t max_samples) {

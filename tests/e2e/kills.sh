@@ -9,8 +9,9 @@ source "$here/common.sh"
 config=configs/quickstart.toml
 steps=(update.before_write update.after_write checkpoint.before_write checkpoint.after_write
   checkpoint.before_remove checkpoint.after_remove update.before_remove update.after_remove
-  seen.before_write seen.after_write)
-keys=(--set run.rounds=16 --set partition.clients=2 --set round.clients=2
+  seen.before_write seen.after_write memory.before_write memory.after_write model.before_write
+  model.after_write)
+keys=(--set run.rounds=20 --set codec.uplink=top-k --set codec.downlink=difference --set partition.clients=2 --set round.clients=2
   --set data.max_train_samples=200)
 # shellcheck source=tests/e2e/federation.sh
 source "$here/federation.sh"

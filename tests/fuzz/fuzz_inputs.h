@@ -25,7 +25,10 @@ inline UpdateGrid fuzz_grid() {
           {0, 3, 1, UpdateCodec::kEden},
           {301, 2, 0.5F, UpdateCodec::kDither},
           {70, 8, 0, UpdateCodec::kDither},
-          {0, 3, 1, UpdateCodec::kDither}};
+          {0, 3, 1, UpdateCodec::kDither},
+          {303, 2, 1, UpdateCodec::kSparse, 0.1F},
+          {64, 8, 1, UpdateCodec::kSparse, 0.5F},
+          {0, 3, 1, UpdateCodec::kSparse}};
 }
 
 inline Graph fuzz_graph() {

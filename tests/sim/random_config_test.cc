@@ -51,7 +51,7 @@ const std::vector<Choice>& choices() {
       {"round.over_selection", {"1.0", "1.5"}},
       {"round.quorum", {"0.3", "1.0"}},
       {"round.max_staleness", {"0", "0", "0", "3"}},
-      {"codec.uplink", {"'uniform'", "'eden'", "'dither'"}},
+      {"codec.uplink", {"'uniform'", "'eden'", "'dither'", "'top-k'"}},
       {"codec.uplink_bits", {"0.5", "1.0", "2.0", "3.0", "4.0", "5.0", "8.0", "32.0"}},
       {"codec.bit_schedule",
        {"fixed", "fixed", "fixed", "fixed", "fixed", "fixed", "fixed", "range"}},

@@ -267,3 +267,40 @@ TEST_CASE("device_loop: without its model a device fetches one whole, and trains
   };
   CHECK(play_with(true) == play_with(false));
 }
+
+TEST_CASE("device_loop: what updates leave out survives restarts, lost replies and refusals") {
+  // forget: the device's memory is deleted before every start.
+  const auto play_with = [](int batches, bool lossy, bool refuse, bool forget) {
+    DevicePlay play;
+    play.config.mutable_codec()->set_uplink("top-k");
+    play.config.mutable_codec()->set_uplink_share(0.05);
+    play.config.mutable_codec()->set_uplink_bits(2);
+    if (lossy) play.lose_reply = [](std::size_t call) { return call % 5 == 4; };
+    bool refused = !refuse;
+    play.instead = [&](const Request& r) -> std::optional<Reply> {
+      // In the last round, whose update then comes anew.
+      if (!std::holds_alternative<UploadUpdate>(r) || play.coordinator->rounds_done() < 4)
+        return {};
+      if (std::exchange(refused, true)) return {};
+      return refusal(RefusalCode::kLate, 300);
+    };
+    for (int starts = 0; starts < 200; ++starts) {
+      play.open_state();
+      play.batches_to_stop = batches;
+      if (forget) REQUIRE(play.fs->remove(play.state->memory_path()));
+      auto options = play.options();
+      options.once = true;
+      const auto end = play.run(options);
+      REQUIRE(end);
+      if (*end == DeviceEnd::kFinished) return play.coordinator->state().params;
+    }
+    FAIL("the run does not end");
+    return std::vector<float>();
+  };
+  const auto expected = play_with(-1, false, false, false);
+  CHECK(play_with(5, false, false, false) == expected);
+  CHECK(play_with(-1, true, false, false) == expected);
+  CHECK(play_with(7, true, false, false) == expected);
+  CHECK(play_with(-1, false, true, false) == expected);
+  CHECK(play_with(-1, false, false, true) != expected);
+}

@@ -12,7 +12,8 @@ using namespace fedqat;
 namespace {
 
 SealedUpdate update_of(std::uint32_t round) {
-  SealedUpdate u{1, round, 3, {}, Bytes(100, std::byte(round)), Bytes(10, std::byte{7})};
+  SealedUpdate u{1, round, 3, {}, Bytes(100, std::byte(round)), Bytes(10, std::byte{7}), {}};
+  u.memory.assign(5 * (round % 2), 0.5F);
   u.digest = update_digest(u.payload, u.stats);
   return u;
 }
@@ -29,6 +30,7 @@ struct Fixture {
     const SealedUpdate expected = update_of((*r)->round);
     CHECK((*r)->payload == expected.payload);
     CHECK((*r)->stats == expected.stats);
+    CHECK((*r)->memory == expected.memory);
     CHECK((*r)->digest == expected.digest);
     CHECK((*r)->run == 1);
     CHECK((*r)->version == 3);

@@ -167,6 +167,7 @@ TEST_CASE("config: keys that contradict each other are refused at the one that w
       {"[codec]\nbit_schedule = \"range\"\nuplink = \"eden\"",
        "c.toml:2:16: codec.bit_schedule = \"range\", codec.uplink = \"eden\", codec.uplink_bits "
        "= "},
+      {"[codec]\nuplink = \"top-k\"\nuplink_bits = 32", "c.toml:3:15: codec.uplink_bits = 32"},
       {"[codec]\nuplink = \"dither\"\nuplink_bits = 1", "c.toml:3:15: codec.uplink_bits = 1"},
       {"[codec]\nuplink_bits = 16", "c.toml:2:15: codec.uplink_bits = 16"},
       {"[codec]\ndownlink_bits = 5", "c.toml:2:17: codec.downlink_bits = 5"},
