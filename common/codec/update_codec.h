@@ -59,7 +59,7 @@ void unpack_update(const TensorGrid& grid, ByteView bytes, std::size_t first,
                    std::span<std::int16_t> codes);
 // All codes of a tensor of kDither with a common step.
 void decode_codes(const TensorGrid& grid, ByteView bytes, std::span<std::int16_t> codes);
-// All values of a tensor that is in_fixed_point() but not fp32.
+// All values of a tensor that greatest_values() admits.
 void decode_values(const TensorGrid& grid, ByteView bytes, std::span<float> values);
 
 // kInvalid: bits or a share other than the above, a step that is not finite and positive.
