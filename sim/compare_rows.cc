@@ -19,6 +19,7 @@ constexpr std::uint32_t kFloat = 32;
 // Weights that are free: who shares them says so after this.
 void set_bits(wire::Config& config, std::uint32_t bits) {
   config.mutable_quant()->clear_codebook();
+  config.mutable_quant()->clear_layer_bits();
   config.mutable_quant()->set_weight_bits(bits);
   config.mutable_quant()->set_activation_bits(bits);
 }

@@ -12,6 +12,7 @@ Examples:
   fedqat-sim run configs/quickstart.toml --out first-run --fp32-twin
   fedqat-sim run configs/quickstart.toml --seed 2 --set client.batch=64
   fedqat-sim compare configs/quickstart.toml --out comparison
+  fedqat-sim bits configs/quickstart.toml --budget-bits 3
   fedqat-sim report first-run comparison/other-run --out both.html
   fedqat-sim partition configs/quickstart.toml
   fedqat-sim config > my.toml
@@ -58,6 +59,35 @@ void add_compare(Program& program) {
   command.footer("Examples:\n  fedqat-sim compare configs/quickstart.toml --set compare.seeds=5");
 }
 
+void add_bits(Program& program) {
+  auto [command, bits] = program.add<BitsOptions>(
+      "bits", "Chooses bits for each layer's weights, under a budget of their size",
+      [](const BitsOptions& o, Fs& fs) { return bits_command(o, fs, SteadyClock()); });
+  add_input(command, bits.input);
+  CLI::Option* kb = command
+                        .add_option("--budget-kb", bits.budget_kb,
+                                    "Most kB (of 1000 bytes) that the weights may take")
+                        ->type_name("X");
+  command
+      .add_option("--budget-bits", bits.budget_bits,
+                  "Most bits a weight may take, on average over all layers")
+      ->type_name("B")
+      ->excludes(kb);
+  command.add_option("--out", bits.out, "Config fragment to write")
+      ->type_name("FILE")
+      ->check(not_empty);
+  command.add_option("--threads", bits.input.threads, "Instead of sim.threads; 0: all cores")
+      ->type_name("N")
+      ->check(whole_number("sim", "threads"));
+  command.add_flag("-q,--quiet", bits.quiet, "No progress");
+  command.footer(
+      "Trains the config's federation in fp32 and measures, on the clients' calibration samples, "
+      "how far its answers move when one layer's weights are rounded to 8, 6, 5, 4, 3 or 2 bits. Prints "
+      "the choice with the least sum, for quant.layer_bits; docs/quantization.md says more.\n"
+      "Examples:\n  fedqat-sim bits configs/quickstart.toml --budget-bits 3\n  "
+      "fedqat-sim bits configs/mnist-lenet5.toml --data DIR --budget-kb 25 --out bits.toml");
+}
+
 void add_report(Program& program) {
   auto [command, report] =
       program.add<ReportOptions>("report", "Makes one page about one or more runs", report_command);
@@ -93,6 +123,7 @@ void add_config_command(Program& program) {
 void add_commands(Program& program) {
   add_run(program);
   add_compare(program);
+  add_bits(program);
   add_report(program);
   add_partition(program);
   add_config_command(program);

@@ -45,9 +45,7 @@ std::size_t argmax(std::span<const float> logits) {
 
 PackedModel deployed_model(const Graph& graph, const ModelState& state, const InputGrid& input) {
   if (state.quantized || graph.quant.is_float()) return pack_model(graph, state, input);
-  QuantSpec quant = graph.quant;
-  quant.weight_bits = quant.activation_bits = kFloatBits;
-  const auto plain = build_graph(graph.spec, quant);
+  const auto plain = build_graph(graph.spec, graph.quant.in_fp32());
   FEDQAT_CHECK(plain);  // the same network without scales
   ModelState floats;
   floats.params.resize(plain->param_count);

@@ -1,5 +1,6 @@
 #include "common/nn/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/kernels/qgemm/qgemm.h"
@@ -54,6 +55,54 @@ std::size_t fan_in_of(const Step& s) {
   if (s.op == Op::kDense) return s.in.size();
   const auto window = static_cast<std::size_t>(s.kernel_h) * static_cast<std::size_t>(s.kernel_w);
   return s.op == Op::kConv2d ? window * static_cast<std::size_t>(s.in.c) : window;
+}
+
+// Of layers that can have bits of their own, the first few.
+std::string weighted_names(const Graph& g) {
+  constexpr int kMost = 12;
+  std::string names;
+  int count = 0;
+  for (const Step& s : g.steps) {
+    if (!s.has_weights()) continue;
+    if (++count > kMost) return names + ", ...";
+    names += (names.empty() ? "" : ", ") + s.name;
+  }
+  return names;
+}
+
+// Bits of single layers, in place of those of their network.
+Result<void> set_layer_bits(const std::vector<LayerBits>& layers, Graph& g) {
+  const auto in_range = [](int bits) { return bits == 0 || (bits >= 2 && bits <= 8); };
+  std::vector<bool> taken(g.steps.size(), false);
+  for (const LayerBits& bits : layers) {
+    const auto refuse = [&](const std::string& what) {
+      return Error{Errc::kInvalid, "quant.layer_bits, layer '" + bits.layer + "': " + what};
+    };
+    const auto found = std::find_if(g.steps.begin(), g.steps.end(),
+                                    [&](const Step& s) { return s.name == bits.layer; });
+    if (found == g.steps.end()) {
+      return refuse("there is no such layer; those with weights are " + weighted_names(g));
+    }
+    const auto at = static_cast<std::size_t>(found - g.steps.begin());
+    if (taken[at]) return refuse("given twice; give them once");
+    taken[at] = true;
+    if (!in_range(bits.weight_bits) || !in_range(bits.activation_bits)) {
+      return refuse("a layer has 2 to 8 bits; use 4");
+    }
+    if (bits.weight_bits + bits.activation_bits == 0) return refuse("none given; use 4");
+    if (g.quant.is_float()) return refuse("the network is fp32; leave them out");
+    if (bits.weight_bits > 0) {
+      if (!found->has_weights()) return refuse("it has no weights; leave out bits of weights");
+      found->weight_bits = bits.weight_bits;
+    }
+    if (bits.activation_bits > 0) {
+      if (found->activation_scale == kNone) {
+        return refuse("its outputs are on no grid of their own; leave out bits of activations");
+      }
+      found->activation_bits = bits.activation_bits;
+    }
+  }
+  return {};
 }
 
 // Adds a step's tensors to the flat parameter vector.
@@ -194,6 +243,7 @@ Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant) {
     }
     if (auto ok = check_size(s, fan_in, g.param_count, activations); !ok) return ok.error();
   }
+  if (auto ok = set_layer_bits(quant.layers, g); !ok) return ok.error();
   return g;
 }
 

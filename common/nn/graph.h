@@ -90,8 +90,9 @@ struct Graph {
   std::uint64_t macs = 0;        // per sample
 };
 
-// kInvalid: what infer_shapes() refuses; fan-in above 32768 (int32 sums must be exact); bad bits;
-// a network too large for the memory of small machines (2^26 parameters, 2^24 values a sample).
+// kInvalid: what infer_shapes() refuses; fan-in above 32768 (int32 sums must be exact); bad bits,
+// or of no layer; a network too large for the memory of small machines (2^26 parameters, 2^24
+// values a sample).
 Result<Graph> build_graph(const ModelSpec& spec, const QuantSpec& quant);
 
 }  // namespace fedqat

@@ -93,7 +93,8 @@ PackedModel pack_model(const Graph& graph, const ModelState& trained, const Inpu
   FEDQAT_CHECK(trained.quantized != graph.quant.is_float());
   ModelState state = trained;
   if (!state.quantized) fold_batch_norm(graph, state.params);
-  const QuantSpec bits{graph.quant.weight_bits, graph.quant.activation_bits, graph.quant.edge_bits};
+  QuantSpec bits{graph.quant.weight_bits, graph.quant.activation_bits, graph.quant.edge_bits};
+  bits.layers = graph.quant.layers;
   PackedModel model{
       .spec = without_batch_norm(graph.spec), .quant = bits, .input = input, .steps = {}};
   std::vector<float> scales = {input.scale};  // of values

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace fedqat {
 
@@ -19,6 +21,13 @@ enum class RangeRule : std::uint8_t {
 };
 inline constexpr std::uint32_t kLastRangeRule = 5;
 
+// Bits of one layer in place of those of its network. 0: those of the network.
+struct LayerBits {
+  std::string layer;        // Step::name
+  int weight_bits = 0;      // 2..8
+  int activation_bits = 0;  // 2..8, of its outputs
+};
+
 struct QuantSpec {
   int weight_bits = 8;      // 2..8, or kFloatBits together with activation_bits
   int activation_bits = 8;  // 2..8; kFloatBits with fewer for weights: is_dynamic()
@@ -27,11 +36,18 @@ struct QuantSpec {
   bool tensor_weight_scales = false;  // one a tensor instead of one a channel
   RangeRule range_rule = RangeRule::kLsq;
   float percentile = 100;  // of kPercentile: per cent of a batch's values within the range
+  std::vector<LayerBits> layers = {};  // each layer once; none in fp32
 
   bool is_float() const { return weight_bits == kFloatBits; }
   // Ranges come from what a batch shows instead of gradients.
   bool observes() const {
     return range_rule == RangeRule::kEma || range_rule == RangeRule::kPercentile;
+  }
+  QuantSpec in_fp32() const {
+    QuantSpec q = *this;
+    q.weight_bits = q.activation_bits = kFloatBits;
+    q.layers.clear();
+    return q;
   }
   // Values are quantized at run time (nn/dynamic_engine.h): for inference only, never trained.
   bool is_dynamic() const { return !is_float() && activation_bits == kFloatBits; }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/wire/layer_bits.h"
 #include "common/wire/schema.h"
 
 namespace fedqat {
@@ -47,6 +48,12 @@ const std::vector<Check>& checks() {
        },
        "fp32 is for weights and activations together",
        "set both to 32, or both to 2 to 8"},
+      {{"quant.layer_bits", "quant.weight_bits"},
+       [](const Config& c) {
+         return c.quant().layer_bits().empty() || c.quant().weight_bits() != 32;
+       },
+       "layers of an fp32 run have no bits of their own",
+       "leave out quant.layer_bits, or use quant.weight_bits = 8 and quant.activation_bits = 8"},
       {{"quant.codebook", "quant.weight_bits", "codec.downlink_bits", "codec.downlink"},
        [](const Config& c) {
          return c.quant().codebook() == 0 ||
@@ -179,7 +186,7 @@ std::string shown_value(const Config& config, std::string_view name) {
   const Message& section = config.GetReflection()->GetMessage(config, &table);
   const FieldDescriptor& key =
       *section.GetDescriptor()->FindFieldByName(std::string(name.substr(dot + 1)));
-  return std::string(name) + " = " + key_value(section, key);
+  return std::string(name) + " = " + key_value(section, key, key.is_repeated() ? 0 : -1);
 }
 
 std::string place_of(const std::vector<const char*>& keys, std::string_view file,
@@ -211,6 +218,13 @@ Result<void> check_config(const Config& config, std::string_view file, const Pla
       what += (key == check.keys.front() ? "" : ", ") + shown_value(config, key);
     }
     return Error{Errc::kInvalid, what + ": " + check.rule + "; " + check.remedy};
+  }
+  for (int i = 0; i < config.quant().layer_bits_size(); ++i) {
+    const auto bits = parse_layer_bits(config.quant().layer_bits(i));
+    if (bits) continue;
+    const std::string name = "quant.layer_bits[" + std::to_string(i) + "]";
+    return Error{Errc::kInvalid, place_of({name.c_str(), "quant.layer_bits"}, file, places) + ": " +
+                                     name + ": " + bits.error().what};
   }
   for (int i = 0; i < config.model().layers_size(); ++i) {
     const std::string fault = layer_fault(config.model().layers(i));

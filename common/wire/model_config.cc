@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "common/base/check.h"
+#include "common/wire/layer_bits.h"
 
 namespace fedqat {
 namespace {
@@ -92,7 +93,12 @@ Result<NetworkSpec> network_from_config(const wire::Config& config, const Shape&
       quant.percentile = static_cast<float>(q.percentile());
     }
   }
-  return NetworkSpec{std::move(*model), quant, input};
+  for (const std::string& text : q.layer_bits()) {
+    auto bits = parse_layer_bits(text);
+    if (!bits) return at("quant.layer_bits", bits.error());
+    quant.layers.push_back(std::move(*bits));
+  }
+  return NetworkSpec{std::move(*model), std::move(quant), input};
 }
 
 }  // namespace fedqat

@@ -25,6 +25,16 @@ bool known_op(std::uint32_t op) {
 
 bool bits_ok(std::uint32_t bits) { return (bits >= 2 && bits <= 8) || bits == kFloatBits; }
 
+Result<LayerBits> bits_from_proto(const wire::LayerBitsProto& p, int index) {
+  const std::string field = "layer_bits[" + std::to_string(index) + "].";
+  const auto bad = [](std::uint32_t bits) { return bits == 1 || bits > 8; };
+  if (p.layer().size() > kMaxName) return out_of_range(field + "layer.size", p.layer().size());
+  if (bad(p.weight_bits())) return out_of_range(field + "weight_bits", p.weight_bits());
+  if (bad(p.activation_bits())) return out_of_range(field + "activation_bits", p.activation_bits());
+  return LayerBits{p.layer(), static_cast<int>(p.weight_bits()),
+                   static_cast<int>(p.activation_bits())};
+}
+
 Result<NodeSpec> node_from_proto(const wire::NodeProto& p, int index) {
   const std::string field = "nodes[" + std::to_string(index) + "].";
   if (p.name().size() > kMaxName) return out_of_range(field + "name.size", p.name().size());
@@ -86,6 +96,12 @@ void to_proto(const NetworkSpec& network, wire::NetworkProto& proto) {
   if (network.quant.range_rule == RangeRule::kPercentile) {
     proto.set_percentile(network.quant.percentile);
   }
+  for (const LayerBits& bits : network.quant.layers) {
+    wire::LayerBitsProto& p = *proto.add_layer_bits();
+    p.set_layer(bits.layer);
+    p.set_weight_bits(u32(bits.weight_bits));
+    p.set_activation_bits(u32(bits.activation_bits));
+  }
   proto.set_input_scale(network.input.scale);
   proto.set_input_zero(u32(network.input.zero));
 }
@@ -128,7 +144,16 @@ Result<NetworkSpec> from_proto(const wire::NetworkProto& p) {
                    static_cast<int>(p.edge_bits()),
                    p.tensor_weight_scales(),
                    rule,
-                   percentile};
+                   percentile,
+                   {}};
+  if (static_cast<std::uint32_t>(p.layer_bits_size()) > kMaxNodes) {
+    return out_of_range("layer_bits.size", static_cast<std::uint64_t>(p.layer_bits_size()));
+  }
+  for (int i = 0; i < p.layer_bits_size(); ++i) {
+    auto bits = bits_from_proto(p.layer_bits(i), i);
+    if (!bits) return bits.error();
+    network.quant.layers.push_back(std::move(*bits));
+  }
   network.input = {p.input_scale(), static_cast<std::int32_t>(p.input_zero())};
   return network;
 }

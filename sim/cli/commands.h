@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -20,6 +21,15 @@ struct RunOptions {
 };
 int run_command(const RunOptions& options, Fs& fs, const Clock& clock);
 int compare_command(const RunOptions& options, Fs& fs, const Clock& clock);
+
+struct BitsOptions {
+  InputOptions input;
+  std::optional<double> budget_kb;    // of packed weights; 1 kB is 1000 bytes
+  std::optional<double> budget_bits;  // a weight, on average; one of the two budgets is given
+  std::filesystem::path out;          // empty: none
+  bool quiet = false;
+};
+int bits_command(const BitsOptions& options, Fs& fs, const Clock& clock);
 
 struct ReportOptions {
   std::vector<std::filesystem::path> runs;

@@ -51,6 +51,22 @@ std::vector<Log2Histogram> CalibrationData::histograms() {
   return sums;
 }
 
+std::vector<float> CalibrationData::logits(std::span<const float> params, std::size_t most) {
+  ModelState state;
+  state.zero_points.assign(graph_.steps.size(), 0);
+  state.params.assign(params.begin(), params.end());
+  network_.load(state);
+  std::vector<float> all;
+  run(most, [&](const std::uint8_t* codes, int n) {
+    network_.infer_batch(codes, n);
+    const auto found = network_.logits().first(static_cast<std::size_t>(n * graph_.spec.classes));
+    all.insert(all.end(), found.begin(), found.end());
+  });
+  state.params = params_;
+  network_.load(state);
+  return all;
+}
+
 void CalibrationData::unfold(int step, int n, std::vector<float>& rows) const {
   const Step& s = graph_.steps[static_cast<std::size_t>(step)];
   const auto x = network_.real_value(s.inputs[0], n);

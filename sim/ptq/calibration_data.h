@@ -20,6 +20,9 @@ class CalibrationData {
   std::span<const float> params() const { return params_; }
   // Of the outputs of each step, all clients together.
   std::vector<Log2Histogram> histograms();
+  // Of the same graph with other parameters: of at most `most` samples, evenly spaced over all,
+  // [samples, classes].
+  std::vector<float> logits(std::span<const float> params, std::size_t most);
   // Windows of a step with weights, as rows [rows, depth] in the order of im2col; evenly spaced
   // over all there are, at most `limit`.
   struct Rows {

@@ -79,6 +79,12 @@ expect 2 'mine: holds files' run "$work/good.toml" --out "$work/mine"
 # What can be refused before the first round leaves no folder; what fails later says so in it.
 printf '[run]\nrounds = 6\n[model]\nname = "lenet6"\n' >"$work/no-model.toml"
 printf '[run]\nrounds = 6\n[partition]\nclients = 5000\n' >"$work/crowd.toml"
+expect 2 'a budget is needed; add --budget-bits 3' bits "$work/good.toml"
+expect 2 'excludes' bits "$work/good.toml" --budget-bits 3 --budget-kb 3
+expect 2 '--budget-kb: .*; use 25' bits "$work/good.toml" --budget-kb -1
+expect 2 '^fedqat-sim: .*; raise it' bits "$work/good.toml" -q --budget-bits 1
+expect 2 "quant.layer_bits, layer 'fc9': .*; those with weights are" run "$work/good.toml" \
+  --set 'quant.layer_bits=["fc9=4"]' --out "$work/fc9"
 for command in run compare; do
   expect 2 'lenet6' $command "$work/no-model.toml" --out "$work/refused"
   expect 2 'partition' $command "$work/crowd.toml" --out "$work/refused"

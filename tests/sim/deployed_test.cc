@@ -70,6 +70,16 @@ TEST_CASE("deployed: trainer and engine agree on every digit, at 8 and 4 bits") 
   }
 }
 
+TEST_CASE("deployed: trainer and engine agree with bits of single layers") {
+  auto data = load_data(*make_posix_fs(), {.name = "digits"});
+  REQUIRE(data);
+  wire::Config config = short_run("digits-cnn", 8);
+  for (const char* bits : {"conv1=4", "conv2=2:5", "fc1=3"}) {
+    config.mutable_quant()->add_layer_bits(bits);
+  }
+  CHECK(compare_all(config, *data) == 3600);
+}
+
 TEST_CASE("deployed: LeNet-5 agrees on all 10,000 test images of Fashion-MNIST or MNIST") {
   for (const char* name : {"fashion-mnist", "mnist"}) {
     auto data =

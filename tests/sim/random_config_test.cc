@@ -106,7 +106,7 @@ std::string layers(Draw& draw) {
   static const std::vector<const char*> kWidths = {"1", "7", "33"};
   if (draw.below(2) == 0) layer("dense", std::string("units = ") + draw.of(kWidths) + "\n");
   if (draw.below(2) == 0) layer("relu");
-  layer("dense", "units = 10\n");
+  layer("dense", "name = \"out\"\nunits = 10\n");
   return toml;
 }
 
@@ -133,11 +133,16 @@ TEST_CASE("random configs: refused with a remedy, or the same model with any num
   unsigned trained = 0;
   for (unsigned seed = 0; seed < count; ++seed) {
     Draw draw(seed);
-    const std::vector<std::string> set = settings(draw);
+    std::vector<std::string> set = settings(draw);
     std::string toml = "[run]\nseed = " + std::to_string(seed) + "\n[model]\n";
     static const std::vector<const char*> kZoo = {"softmax", "mlp-64", "digits-cnn"};
-    toml += draw.below(3) == 0 ? std::string("name = \"") + draw.of(kZoo) + "\"\n"
-                               : "name = \"own\"\n" + layers(draw);
+    const bool own = draw.below(3) != 0;
+    toml += own ? "name = \"own\"\n" + layers(draw)
+                : std::string("name = \"") + draw.of(kZoo) + "\"\n";
+    static const std::vector<const char*> kLayerBits = {"out=3", "out=2:5", "out=:4"};
+    if (own && draw.below(3) == 0) {
+      set.push_back(std::string("quant.layer_bits=['") + draw.of(kLayerBits) + "']");
+    }
     std::string sets;
     for (const std::string& s : set) sets += s + "\n";
     INFO("seed " << seed << "\n" << sets << toml);

@@ -34,6 +34,10 @@ std::vector<Case> cases() {
     all.push_back({batch_norm_model(image, 6), q});
   }
   all.push_back({batch_norm_model(image, 6), {}});
+  const std::vector<LayerBits> mixed = {
+      {"conv", 2, 5}, {"branch", 3, 0}, {"sum", 0, 4}, {"strided", 7, 6}, {"depth", 4, 3}};
+  all.push_back({every_layer_model(image, 6), {.layers = mixed}});
+  all.push_back({batch_norm_model(image, 6), {.layers = {{"conv", 3, 4}}}});
   all.push_back({*model_from_zoo("ds-cnn", {49, 10, 1}, 12), {4, 8, 8}});
   for (const char* name : {"softmax", "mlp-32-16", "digits-cnn", "resnet8"}) {
     all.push_back({*model_from_zoo(name, {12, 12, 1}, 10), {}});
@@ -209,4 +213,34 @@ TEST_CASE("engine: hostile packed models are refused with the layer's name") {
   refuses([](PackedModel& m) { m.input.zero = -1; }, "input");
   refuses([](PackedModel& m) { m.spec.nodes[2].units = 1 << 30; }, "units");
   refuses([](PackedModel& m) { m.quant.weight_bits = 9; }, "bits");
+}
+
+TEST_CASE(
+    "graph: bits of single layers are those of their steps, and impossible ones are refused") {
+  const ModelSpec spec = every_layer_model({9, 8, 3}, 6);
+  const auto graph =
+      build_graph(spec, {.weight_bits = 4, .layers = {{"branch", 2, 0}, {"sum", 0, 3}}});
+  REQUIRE(graph);
+  for (const Step& s : graph->steps) {
+    INFO(s.name);
+    if (s.name == "branch") CHECK((s.weight_bits == 2 && s.activation_bits == 8));
+    if (s.name == "sum") CHECK((s.weight_bits == kFloatBits && s.activation_bits == 3));
+    if (s.name == "strided") CHECK((s.weight_bits == 4 && s.activation_bits == 8));
+  }
+  const auto refuses = [&](const std::vector<LayerBits>& layers, const char* text,
+                           int weight_bits = 8) {
+    const auto r = build_graph(
+        spec, {.weight_bits = weight_bits, .activation_bits = weight_bits, .layers = layers});
+    REQUIRE_FALSE(r);
+    CHECK_THAT(r.error().what, Catch::Contains(text) && Catch::Contains("; "));
+  };
+  refuses({{"conv7", 4, 0}}, "those with weights are conv, branch, strided");
+  refuses({{"conv", 4, 0}, {"conv", 4, 0}}, "twice");
+  refuses({{"conv", 1, 0}}, "2 to 8");
+  refuses({{"conv", 4, 9}}, "2 to 8");
+  refuses({{"conv", -4, 4}}, "2 to 8");
+  refuses({{"conv", 0, 0}}, "none");
+  refuses({{"sum", 4, 0}}, "no weights");
+  refuses({{"pool", 0, 4}}, "grid");
+  refuses({{"conv", 4, 0}}, "fp32", kFloatBits);
 }

@@ -4,6 +4,7 @@
 
 #include "common/nn/graph.h"
 #include "common/wire/config.h"
+#include "common/wire/layer_bits.h"
 #include "common/wire/model.pb.h"
 
 using namespace fedqat;
@@ -183,4 +184,60 @@ units = 10
       "[[model.layers]]\nop = \"conv1d\"\nunits = 4\nkernel = 3\nkernel_h = 2", "c", {});
   REQUIRE_FALSE(both);
   CHECK_THAT(both.error().what, Catch::Contains("one side only"));
+}
+
+TEST_CASE("model_config: bits of single layers come from the config, travel and are bounded") {
+  const auto network = network_of(
+      "[model]\nname = \"digits-cnn\"\n[quant]\nlayer_bits = [\"conv1=4\", \"fc1=2:8\", \"fc2=:3\"]\n");
+  REQUIRE(network);
+  wire::NetworkProto proto;
+  to_proto(*network, proto);
+  REQUIRE(proto.layer_bits_size() == 3);
+  const auto back = from_proto(proto);
+  REQUIRE(back);
+  const auto& layers = back->quant.layers;
+  REQUIRE(layers.size() == 3);
+  CHECK((layers[0].layer == "conv1" && layers[0].weight_bits == 4));
+  CHECK(layers[0].activation_bits == 0);
+  CHECK((layers[1].weight_bits == 2 && layers[1].activation_bits == 8));
+  CHECK((layers[2].weight_bits == 0 && layers[2].activation_bits == 3));
+  for (const std::uint32_t bad : {1U, 9U, 32U, ~0U}) {
+    wire::NetworkProto hostile = proto;
+    hostile.mutable_layer_bits(1)->set_weight_bits(bad);
+    CHECK_THAT(from_proto(hostile).error().what, Catch::Contains("layer_bits[1].weight_bits"));
+    hostile = proto;
+    hostile.mutable_layer_bits(2)->set_activation_bits(bad);
+    CHECK_THAT(from_proto(hostile).error().what, Catch::Contains("layer_bits[2].activation_bits"));
+  }
+  wire::NetworkProto hostile = proto;
+  hostile.mutable_layer_bits(0)->set_layer(std::string(300, 'x'));
+  CHECK_THAT(from_proto(hostile).error().what, Catch::Contains("layer_bits[0].layer"));
+  for (int i = 0; i < 5000; ++i) proto.add_layer_bits();
+  CHECK_THAT(from_proto(proto).error().what, Catch::Contains("layer_bits.size"));
+}
+
+TEST_CASE("model_config: malformed bits of layers are refused with their place") {
+  for (const char* text : {"", "=", "conv1", "conv1=", "=4", "conv1=1", "conv1=9", "conv1=44",
+                           "conv1=4:", "conv1=4:1", "conv1=4:6:2", "conv1=:", "conv1= 4"}) {
+    INFO(text);
+    CHECK_FALSE(parse_layer_bits(text));
+    const std::string toml = std::string("[quant]\nlayer_bits = [\"a=4\", \"") + text + "\"]\n";
+    const auto config = parse_config(toml, "test.toml", {});
+    REQUIRE_FALSE(config);
+    CHECK_THAT(config.error().what, Catch::Contains("test.toml:2:") &&
+                                        Catch::Contains("quant.layer_bits[1]") &&
+                                        Catch::Contains("; write"));
+  }
+  for (const char* text : {"conv1=4", "conv1=4:6", "a=b=:8"}) {
+    REQUIRE(parse_layer_bits(text));
+    CHECK(layer_bits_text(*parse_layer_bits(text)) == text);
+  }
+  const auto fp32 = parse_config(
+      "[quant]\nweight_bits = 32\nactivation_bits = 32\nlayer_bits = [\"fc=4\"]\n", "t.toml", {});
+  REQUIRE_FALSE(fp32);
+  CHECK_THAT(fp32.error().what, Catch::Contains("quant.layer_bits") && Catch::Contains("fp32"));
+  const std::vector<std::string> set = {"quant.layer_bits=[\"fc=4\", \"conv=2:3\"]"};
+  const auto given = parse_config("", "t.toml", set);
+  REQUIRE(given);
+  CHECK(given->quant().layer_bits_size() == 2);
 }

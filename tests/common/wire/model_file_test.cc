@@ -13,10 +13,12 @@ using namespace fedqat;
 
 namespace {
 
-PackedModel some_model(int bits) {
+PackedModel some_model(int bits, const std::vector<LayerBits>& layers = {}) {
   const Shape shape = {8, 8, 1};
   const Dataset data = blob_dataset(shape, 3, 40, 2);
-  const auto graph = build_graph(every_layer_model(shape, 3), {bits, bits, 8});
+  const auto graph =
+      build_graph(every_layer_model(shape, 3),
+                  {.weight_bits = bits, .activation_bits = bits, .edge_bits = 8, .layers = layers});
   ModelState state = init_model(*graph, 1);
   if (bits != kFloatBits) state = calibrated(*graph, std::move(state), data);
   return pack_model(*graph, state, data.grid);
@@ -39,6 +41,21 @@ TEST_CASE("model_file: a model comes back and computes the same") {
   a->run(data.codes.data(), 16);
   b->run(data.codes.data(), 16);
   REQUIRE(std::equal(a->logits().begin(), a->logits().end(), b->logits().begin()));
+}
+
+TEST_CASE("model_file: bits of single layers make the file smaller and come back") {
+  const PackedModel model = some_model(8, {{"branch", 2, 5}, {"strided", 3, 0}});
+  const Bytes file = encode_model(model);
+  CHECK(file.size() < encode_model(some_model(8)).size());
+  const auto back = decode_model(file, "m.fedqat");
+  REQUIRE(back);
+  CHECK(encode_model(*back) == file);
+  const auto graph = build_graph(back->spec, back->quant);
+  REQUIRE(graph);
+  for (std::size_t i = 0; i < graph->steps.size(); ++i) {
+    CHECK(back->steps[i].weights == model.steps[i].weights);
+    if (graph->steps[i].name == "strided") CHECK(graph->steps[i].weight_bits == 3);
+  }
 }
 
 TEST_CASE("model_file: a model with dynamic quantization comes back") {
@@ -95,8 +112,9 @@ TEST_CASE("model_file: a hostile payload with a right hash is refused, or runs w
   const Dataset data = random_dataset({8, 8, 1}, 3, 2, 5);
   Rng rng({.seed = 12});
   int refused = 0, ran = 0;
-  for (const int bits : {4, kFloatBits}) {
-    const Bytes good = encode_model(some_model(bits));
+  for (const int bits : {4, 8, kFloatBits}) {
+    const Bytes good = encode_model(bits == 8 ? some_model(bits, {{"branch", 2, 5}, {"sum", 0, 3}})
+                                              : some_model(bits));
     for (int trial = 0; trial < 3000; ++trial) {
       Bytes file = good;
       const std::uint32_t changes = 1 + rng.below(4);
