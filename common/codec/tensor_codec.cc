@@ -73,7 +73,9 @@ float greatest_float(const TensorGrid&, ByteView bytes) {
 
 const TensorCodec kFloats = {
     [](const TensorGrid&) -> const char* { return nullptr; },
-    [](const TensorGrid& g) { return PayloadSize{g.size * sizeof(float), g.size * sizeof(float)}; },
+    [](const TensorGrid& g) {
+      return PayloadSize{g.size * sizeof(float), g.size * sizeof(float)};
+    },
     [](const TensorGrid& g, ByteView bytes) {
       return g.size > bytes.size() / sizeof(float) ? Size() : Size(g.size * sizeof(float));
     },
@@ -143,7 +145,9 @@ const TensorCodec kDither = {
       const bool ok = has_coded_bits(g) && std::isfinite(g.step) && g.step >= 0;
       return ok ? nullptr : "dither has 2 to 8 bits and a step that is not negative";
     },
-    [](const TensorGrid& g) { return PayloadSize{0, most_dither_size(g.size, dither_of(g))}; },
+    [](const TensorGrid& g) {
+      return PayloadSize{0, most_dither_size(g.size, dither_of(g))};
+    },
     [](const TensorGrid& g, ByteView bytes) { return dither_size(bytes, g.size, dither_of(g)); },
     [](const TensorGrid& g, std::span<const float> values, float top, Rng& rng, Bytes& out) {
       const float max_abs = g.step == 0 ? std::min(top, kFixedLimit) : top;
@@ -167,13 +171,14 @@ const TensorCodec kSparse = {
       return has_coded_bits(g) && has_share(g) ? nullptr
                                                : "top-k has 2 to 8 bits for a share in (0, 1]";
     },
-    [](const TensorGrid& g) { return PayloadSize{0, most_sparse_size(g.size, sparse_of(g))}; },
+    [](const TensorGrid& g) {
+      return PayloadSize{0, most_sparse_size(g.size, sparse_of(g))};
+    },
     [](const TensorGrid& g, ByteView bytes) { return sparse_size(bytes, g.size, sparse_of(g)); },
     [](const TensorGrid& g, std::span<const float> values, float, Rng&, Bytes& out) {
       const std::size_t at = out.size();
       const std::uint64_t clipped = encode_sparse(values, sparse_of(g), kFixedLimit, out);
-      return EncodedTensor{clipped,
-                           values.empty() ? 0 : sparse_range(ByteView(out).subspan(at))};
+      return EncodedTensor{clipped, values.empty() ? 0 : sparse_range(ByteView(out).subspan(at))};
     },
     greatest_sparse,
     [](const TensorGrid& g, ByteView bytes, std::span<float> values) {

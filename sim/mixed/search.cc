@@ -46,9 +46,8 @@ Result<ChosenBits> search_bits(std::vector<LayerWidths> layers, std::uint64_t bu
   for (const LayerWidths& l : layers) options.push_back(l.widths);
   auto chosen = choose_bits(options, budget_bytes);
   if (!chosen) return chosen.error();
-  ChosenBits choice{.layers = std::move(layers),
-                    .chosen = std::move(*chosen),
-                    .budget_bytes = budget_bytes};
+  ChosenBits choice{
+      .layers = std::move(layers), .chosen = std::move(*chosen), .budget_bytes = budget_bytes};
   for (std::size_t i = 0; i < choice.layers.size(); ++i) {
     choice.weights += choice.layers[i].weights;
     choice.bytes += chosen_of(choice, i).bytes;
@@ -70,10 +69,10 @@ std::string bits_table(const ChosenBits& choice) {
     text += line(" %5d %9llu\n", chosen_of(choice, i).bits,
                  static_cast<unsigned long long>(chosen_of(choice, i).bytes));
   }
-  text += line("\nchosen   %9llu bytes of weights, %.2f bits a weight, sum of KL %.5f; budget %llu\n",
-               static_cast<unsigned long long>(choice.bytes),
-               bits_a_weight(choice.bytes, choice.weights), choice.sensitivity,
-               static_cast<unsigned long long>(choice.budget_bytes));
+  text += line(
+      "\nchosen   %9llu bytes of weights, %.2f bits a weight, sum of KL %.5f; budget %llu\n",
+      static_cast<unsigned long long>(choice.bytes), bits_a_weight(choice.bytes, choice.weights),
+      choice.sensitivity, static_cast<unsigned long long>(choice.budget_bytes));
   for (std::size_t o = 0; o < std::size(kMixedWidths); ++o) {
     std::uint64_t bytes = 0;
     double sum = 0;

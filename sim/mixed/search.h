@@ -12,9 +12,9 @@ struct ChosenBits {
   std::vector<LayerWidths> layers;
   std::vector<std::size_t> chosen;  // index into widths, one a layer
   std::uint64_t budget_bytes = 0;
-  std::uint64_t bytes = 0;    // of all weights, packed, at the chosen widths
-  std::size_t weights = 0;    // of all layers
-  double sensitivity = 0;     // sum over layers
+  std::uint64_t bytes = 0;  // of all weights, packed, at the chosen widths
+  std::size_t weights = 0;  // of all layers
+  double sensitivity = 0;   // sum over layers
 };
 
 // Bytes that the layers' weights take at `bits` each on average; not negative.

@@ -42,12 +42,9 @@ std::uint64_t packed_bytes(std::size_t weights, int bits) {
   return (std::uint64_t{weights} * static_cast<std::uint64_t>(bits) + 7) / 8;
 }
 
-Result<std::vector<LayerWidths>> measure_sensitivity(const NetworkSpec& network,
-                                                     const ModelState& trained,
-                                                     const Dataset& train,
-                                                     const Partition& partition,
-                                                     const Calibration& calibration,
-                                                     std::uint32_t samples) {
+Result<std::vector<LayerWidths>> measure_sensitivity(
+    const NetworkSpec& network, const ModelState& trained, const Dataset& train,
+    const Partition& partition, const Calibration& calibration, std::uint32_t samples) {
   const QuantSpec none = network.quant.in_fp32();
   const auto trained_graph = build_graph(network.model, none);
   if (!trained_graph) return trained_graph.error();

@@ -30,11 +30,8 @@ std::uint64_t packed_bytes(std::size_t weights, int bits);
 // `trained`: the state of network.model in fp32. `samples`: the first of every client, of which at
 // most 4096, evenly spaced, are used. The same with any number of threads and instruction set.
 // kInvalid: build_graph().
-Result<std::vector<LayerWidths>> measure_sensitivity(const NetworkSpec& network,
-                                                     const ModelState& trained,
-                                                     const Dataset& train,
-                                                     const Partition& partition,
-                                                     const Calibration& calibration,
-                                                     std::uint32_t samples);
+Result<std::vector<LayerWidths>> measure_sensitivity(
+    const NetworkSpec& network, const ModelState& trained, const Dataset& train,
+    const Partition& partition, const Calibration& calibration, std::uint32_t samples);
 
 }  // namespace fedqat

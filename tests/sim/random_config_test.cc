@@ -137,8 +137,8 @@ TEST_CASE("random configs: refused with a remedy, or the same model with any num
     std::string toml = "[run]\nseed = " + std::to_string(seed) + "\n[model]\n";
     static const std::vector<const char*> kZoo = {"softmax", "mlp-64", "digits-cnn"};
     const bool own = draw.below(3) != 0;
-    toml += own ? "name = \"own\"\n" + layers(draw)
-                : std::string("name = \"") + draw.of(kZoo) + "\"\n";
+    toml +=
+        own ? "name = \"own\"\n" + layers(draw) : std::string("name = \"") + draw.of(kZoo) + "\"\n";
     static const std::vector<const char*> kLayerBits = {"out=3", "out=2:5", "out=:4"};
     if (own && draw.below(3) == 0) {
       set.push_back(std::string("quant.layer_bits=['") + draw.of(kLayerBits) + "']");

@@ -188,7 +188,8 @@ units = 10
 
 TEST_CASE("model_config: bits of single layers come from the config, travel and are bounded") {
   const auto network = network_of(
-      "[model]\nname = \"digits-cnn\"\n[quant]\nlayer_bits = [\"conv1=4\", \"fc1=2:8\", \"fc2=:3\"]\n");
+      "[model]\nname = \"digits-cnn\"\n[quant]\nlayer_bits = [\"conv1=4\", \"fc1=2:8\", "
+      "\"fc2=:3\"]\n");
   REQUIRE(network);
   wire::NetworkProto proto;
   to_proto(*network, proto);
