@@ -83,8 +83,8 @@ void add_bits(Program& program) {
   command.footer(
       "Trains the config's federation in fp32 and measures, on the clients' calibration samples, "
       "how far its answers move when one layer's weights are rounded to 8, 6, 5, 4, 3 or 2 bits. "
-      "Prints "
-      "the choice with the least sum, for quant.layer_bits; docs/quantization.md says more.\n"
+      "Prints the choice with the least sum, for quant.layer_bits; docs/quantization.md says "
+      "more.\n"
       "Examples:\n  fedqat-sim bits configs/quickstart.toml --budget-bits 3\n  "
       "fedqat-sim bits configs/mnist-lenet5.toml --data DIR --budget-kb 25 --out bits.toml");
 }

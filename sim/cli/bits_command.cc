@@ -31,6 +31,23 @@ Result<void> check_budget(const BitsOptions& options) {
   return {};
 }
 
+std::uint64_t budget_bytes(const std::vector<LayerWidths>& layers, const BitsOptions& options) {
+  return options.budget_bits ? budget_of(layers, *options.budget_bits)
+                             : static_cast<std::uint64_t>(*options.budget_kb * 1000);
+}
+
+// Is there anything to choose from? Known before the training, which takes its time.
+Result<void> check_room(const wire::Config& config, const Dataset& train,
+                        const BitsOptions& options) {
+  const auto network = network_from_config(config, train.shape, train.classes, train.grid);
+  if (!network) return network.error();
+  const auto graph = build_graph(network->model, network->quant.in_fp32());
+  if (!graph) return graph.error();
+  const auto layers = layer_widths(*graph);
+  if (auto ok = search_bits(layers, budget_bytes(layers, options)); !ok) return ok.error();
+  return {};
+}
+
 Result<ChosenBits> search(const wire::Config& config, const DataSplit& data, const ModelState& fp32,
                           const BitsOptions& options) {
   const Dataset& train = data.train;
@@ -42,9 +59,7 @@ Result<ChosenBits> search(const wire::Config& config, const DataSplit& data, con
       measure_sensitivity(*network, fp32, train, *partition, calibration_from_config(config),
                           config.quant().calibration_samples());
   if (!layers) return layers.error();
-  const std::uint64_t budget = options.budget_bits
-                                   ? budget_of(*layers, *options.budget_bits)
-                                   : static_cast<std::uint64_t>(*options.budget_kb * 1000);
+  const std::uint64_t budget = budget_bytes(*layers, options);
   return search_bits(std::move(*layers), budget);
 }
 
@@ -64,6 +79,7 @@ int bits_command(const BitsOptions& options, Fs& fs, const Clock& clock) {
   if (!data) return complain(data.error());
   const wire::Config in_fp32 = fp32_config(*config);
   if (auto r = check_federation(in_fp32, *data); !r) return complain(r.error());
+  if (auto r = check_room(*config, data->train, options); !r) return complain(r.error());
   std::optional<Result<RunOutcome>> run;
   {
     Progress progress(stderr, detect_terminal(2), clock, "fp32", options.quiet);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "common/base/exact_math.h"
 #include "common/nn/batch_norm.h"
@@ -42,6 +44,19 @@ std::uint64_t packed_bytes(std::size_t weights, int bits) {
   return (std::uint64_t{weights} * static_cast<std::uint64_t>(bits) + 7) / 8;
 }
 
+std::vector<LayerWidths> layer_widths(const Graph& graph) {
+  std::vector<LayerWidths> layers;
+  for (const Step& s : graph.steps) {
+    if (!s.has_weights()) continue;
+    LayerWidths layer{s.name, graph.params[static_cast<std::size_t>(s.weight)].size, {}};
+    for (const int bits : kMixedWidths) {
+      layer.widths.push_back({.bits = bits, .bytes = packed_bytes(layer.weights, bits)});
+    }
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
 Result<std::vector<LayerWidths>> measure_sensitivity(
     const NetworkSpec& network, const ModelState& trained, const Dataset& train,
     const Partition& partition, const Calibration& calibration, std::uint32_t samples) {
@@ -56,15 +71,13 @@ Result<std::vector<LayerWidths>> measure_sensitivity(
   CalibrationData data(*graph, network.input, folded, train, partition, samples);
   const std::vector<float> expected = data.logits(folded.params, kMostSamples);
 
-  std::vector<LayerWidths> layers;
+  std::vector<LayerWidths> layers = layer_widths(*graph);
   std::vector<std::size_t> steps;  // of each layer
   for (std::size_t i = 0; i < graph->steps.size(); ++i) {
-    const Step& s = graph->steps[i];
-    if (!s.has_weights()) continue;
-    layers.push_back({s.name, graph->params[static_cast<std::size_t>(s.weight)].size, {}});
-    steps.push_back(i);
+    if (graph->steps[i].has_weights()) steps.push_back(i);
   }
-  for (const int bits : kMixedWidths) {
+  for (std::size_t w = 0; w < std::size(kMixedWidths); ++w) {
+    const int bits = kMixedWidths[w];
     QuantSpec quant = none;  // weights alone have scales
     quant.weight_bits = quant.edge_bits = bits;
     const auto rounded_graph = build_graph(graph->spec, quant);
@@ -79,11 +92,8 @@ Result<std::vector<LayerWidths>> measure_sensitivity(
       std::copy(rounded.begin(), rounded.end(),
                 params.begin() + static_cast<std::ptrdiff_t>(graph->params[weight].offset));
       const auto got = data.logits(params, kMostSamples);
-      layers[l].widths.push_back(
-          {.bits = bits,
-           .bytes = packed_bytes(layers[l].weights, bits),
-           .sensitivity =
-               mean_divergence(expected, got, static_cast<std::size_t>(graph->spec.classes))});
+      layers[l].widths[w].sensitivity =
+          mean_divergence(expected, got, static_cast<std::size_t>(graph->spec.classes));
     }
   }
   return layers;

@@ -24,6 +24,9 @@ struct LayerWidths {
 // Bytes of `weights` codes of so many bits, packed.
 std::uint64_t packed_bytes(std::size_t weights, int bits);
 
+// The layers with weights of an fp32 graph and what they take, sensitivities 0.
+std::vector<LayerWidths> layer_widths(const Graph& graph);
+
 // As in [Cai20], one layer at a time: the mean over calibration samples of KL(p || q) in nats, p
 // the softmax of the fp32 network, q that of the same network with the weights of this layer alone
 // rounded to the width. 0 or more; labels are not used. Scales of weights by `calibration`.
