@@ -81,7 +81,6 @@ printf '[run]\nrounds = 6\n[model]\nname = "lenet6"\n' >"$work/no-model.toml"
 printf '[run]\nrounds = 6\n[partition]\nclients = 5000\n' >"$work/crowd.toml"
 expect 2 'a budget is needed; add --budget-bits 3' bits "$work/good.toml"
 expect 2 'excludes' bits "$work/good.toml" --budget-bits 3 --budget-kb 3
-expect 2 'raise it' bits "$work/good.toml" --budget-bits 1
 expect 2 '--budget-kb: .*; use 25' bits "$work/good.toml" --budget-kb -1
 expect 2 '^fedqat-sim: .*; raise it' bits "$work/good.toml" -q --budget-bits 1
 expect 2 "quant.layer_bits, layer 'fc9': .*; those with weights are" run "$work/good.toml" \
