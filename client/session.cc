@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "client/error_feedback.h"
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/codec/update_codec.h"
@@ -31,36 +32,6 @@ UpdateGrid grid_of(const Graph& graph, const Task& task) {
     grid.push_back({graph.params[t].size, g.bits, g.step, g.codec, g.share});
   }
   return grid;
-}
-
-bool feeds_back(const UpdateGrid& grid) {
-  return std::any_of(grid.begin(), grid.end(),
-                     [](const TensorGrid& g) { return g.codec == UpdateCodec::kSparse; });
-}
-
-// Of tensors whose codec leaves something out.
-void add_memory(const UpdateGrid& grid, std::span<const float> memory, std::span<float> delta) {
-  std::size_t at = 0;
-  for (const TensorGrid& g : grid) {
-    for (std::size_t i = at; i < at + g.size && g.codec == UpdateCodec::kSparse; ++i) {
-      delta[i] += memory[i];
-    }
-    at += g.size;
-  }
-}
-
-// delta less what the coordinator reads from the payload; 0 for other tensors.
-std::vector<float> left_out(const UpdateGrid& grid, std::span<const float> delta,
-                            ByteView payload) {
-  auto memory = decode_update(grid, payload).value();
-  std::size_t at = 0;
-  for (const TensorGrid& g : grid) {
-    for (std::size_t i = at; i < at + g.size; ++i) {
-      memory[i] = g.codec == UpdateCodec::kSparse ? delta[i] - memory[i] : 0;
-    }
-    at += g.size;
-  }
-  return memory;
 }
 
 bool runs_on_integers(Phase phase) { return phase == Phase::kQuantized || phase == Phase::kFrozen; }

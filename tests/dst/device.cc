@@ -41,6 +41,7 @@ Device::Device(World& world, ClientId who, Fs& fs, std::filesystem::path dir)
       fs_(fs),
       dir_(std::move(dir)),
       store_(fs, dir_ / "update.bin"),
+      memory_(fs, dir_ / "memory.bin"),
       slow_(world.chance(world.plan().slow_share)) {}
 
 void Device::retire() {
@@ -171,8 +172,10 @@ void Device::admit(const Task& task) {
 
 void Device::trained(const Work& work) {
   const bool one_hot = world_.plan().mode == Mode::kOneHot;
+  const auto memory = memory_.load(work.task.run);
+  if (!memory) throw Violation{name() + ": " + memory.error().what};
   SealedUpdate update = one_hot ? one_hot_update(world_.graph(), work.task, 0.25F)
-                                : pseudo_update(world_.graph(), work.task);
+                                : pseudo_update(world_.graph(), work.task, *memory);
   world_.oracle().made(work.task.round, who_,
                        one_hot ? one_hot_value(world_.graph(), work.task, update) : 0,
                        update.digest);
@@ -218,6 +221,10 @@ void Device::finished(const Result<UploadOutcome>& outcome) {
         world_.oracle().durable_rounds() <= update_->round) {
       throw Violation{name() + ": refused after it was acknowledged", true};
     }
+  }
+  const bool counts = std::holds_alternative<Counted>(*outcome);
+  if (counts && !update_->memory.empty()) {
+    expect(memory_.keep(update_->run, update_->memory), "keep what was left out");
   }
   expect(store_.clear(), "clear");
   update_.reset();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "client/device/memory_store.h"
 #include "client/device/model_store.h"
 #include "client/device/seen_models.h"
 #include "client/device/update_store.h"
@@ -62,6 +63,7 @@ class Device {
   Fs& fs_;
   std::filesystem::path dir_;
   UpdateStore store_;
+  MemoryStore memory_;
   bool slow_;
   bool done_ = false;
   std::uint64_t life_ = 0;

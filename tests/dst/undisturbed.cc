@@ -14,13 +14,16 @@ Digest play(const Plan& plan) {
   auto made = Coordinator::make(plan.config, plan.network, plan.clients, 0);
   FEDQAT_CHECK(made);
   Coordinator& c = **made;
+  std::map<ClientId, std::vector<float>> left_out;
   while (c.status() == Coordinator::Status::kRunning) {
     const std::vector<ClientId> cohort(c.cohort().begin(), c.cohort().end());
     for (const ClientId who : cohort) {
       const Reply task = c.handle(who, CheckIn{}, 1);
-      const SealedUpdate update = pseudo_update(c.graph(), std::get<Task>(task.body));
+      const SealedUpdate update =
+          pseudo_update(c.graph(), std::get<Task>(task.body), left_out[who]);
       const Reply ack = c.handle(who, in_one_piece(update), 1);
       FEDQAT_CHECK(std::get<Ack>(ack.body).complete);
+      if (!update.memory.empty()) left_out[who] = update.memory;
     }
   }
   FEDQAT_CHECK(c.status() == Coordinator::Status::kFinished);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "client/error_feedback.h"
 #include "common/base/check.h"
 #include "common/codec/update_codec.h"
 
@@ -32,13 +33,15 @@ std::vector<Log2Histogram> histograms_for(const Graph& graph, const Task& task) 
 }
 
 SealedUpdate seal(const Graph& graph, const Task& task, std::span<const float> delta) {
-  auto encoded = encode_update(grid_of(graph, task), delta,
-                               Rng({.seed = 1, .round = task.round, .client = task.client}));
+  const UpdateGrid grid = grid_of(graph, task);
+  auto encoded =
+      encode_update(grid, delta, Rng({.seed = 1, .round = task.round, .client = task.client}));
   FEDQAT_CHECK(encoded);
   UpdateStats stats{kSamples,         kSamples,         7,
                     encoded->clipped, encoded->max_abs, histograms_for(graph, task)};
   SealedUpdate update{task.run,           task.round, task.version, {}, std::move(encoded->payload),
                       encode_stats(stats)};
+  if (feeds_back(grid)) update.memory = left_out(grid, delta, update.payload);
   update.digest = update_digest(update.payload, update.stats);
   return update;
 }
@@ -57,12 +60,13 @@ float one_hot_value(const Graph& graph, const Task& task, const SealedUpdate& up
   return (*values)[graph.params[0].offset + task.client];
 }
 
-SealedUpdate pseudo_update(const Graph& graph, const Task& task) {
+SealedUpdate pseudo_update(const Graph& graph, const Task& task, std::span<const float> memory) {
   std::uint64_t model = 0;
   std::memcpy(&model, task.model_sha256.data(), sizeof model);
   Rng rng({.seed = model, .round = task.round, .client = task.client});
   std::vector<float> delta(graph.param_count);
   for (float& d : delta) d = 0.02F * (rng.uniform() - 0.5F);
+  if (!memory.empty()) add_memory(grid_of(graph, task), memory, delta);
   return seal(graph, task, delta);
 }
 

@@ -11,8 +11,10 @@ inline constexpr std::uint32_t kSamples = 10;  // of every device: all weigh the
 SealedUpdate one_hot_update(const Graph& graph, const Task& task, float value);
 // What the sum gets of it.
 float one_hot_value(const Graph& graph, const Task& task, const SealedUpdate& update);
-// Small changes everywhere, a function of round, client and model.
-SealedUpdate pseudo_update(const Graph& graph, const Task& task);
+// Small changes everywhere, a function of round, client and model, and what the client left out
+// before where the codec feeds it back; empty: nothing.
+SealedUpdate pseudo_update(const Graph& graph, const Task& task,
+                           std::span<const float> memory = {});
 
 UploadUpdate in_one_piece(const SealedUpdate& update);
 
