@@ -11,6 +11,8 @@ namespace {
 
 constexpr int kBlockRows = 1024;
 constexpr int kVectorElements = 64;
+constexpr int kPackedBlock = 1 << 18;  // weights
+constexpr int kLeastChannels = 64;     // whole panels of every kernel
 
 // Outputs further on.
 void skip(kernels::QgemmArgs& g, std::ptrdiff_t outputs) {
@@ -95,7 +97,7 @@ LinearInt::LinearInt(const Step& step, MemoryPlan& plan, Lifetime life)
     : LinearInt(step, &plan, life) {}
 
 LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
-    : step_(step), qgemm_(kernels::qgemm_kernel()) {
+    : step_(step), qgemm_(kernels::qgemm_kernel()), packed_channels_(step.out.c) {
   const auto take = [&](auto& buffer, std::size_t size) {
     if (plan != nullptr) return plan->add(buffer, size, {life});
     buffer = std::remove_reference_t<decltype(buffer)>(size);
@@ -108,7 +110,11 @@ LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
     depth_ = step.kernel_h * ((step.kernel_w * step.in.c + 3) / 4 * 4);
     if (depth_ > fan_in_) runs_.resize(static_cast<std::size_t>(step.out.c * depth_));
   }
-  take(packed_, qgemm_.packed_bytes(step.out.c, depth_));
+  if (plan != nullptr && !conv) {
+    const int fit = kPackedBlock / depth_ / kLeastChannels * kLeastChannels;
+    packed_channels_ = std::min(step.out.c, std::max(fit, kLeastChannels));
+  }
+  take(packed_, qgemm_.packed_bytes(packed_channels_, depth_));
   if (unfold_ && !in_windows()) {
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
     take(patches_, static_cast<std::size_t>(samples_per_block(step)) *
@@ -130,7 +136,8 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
     }
     w = runs_.data();
   }
-  qgemm_.pack(w, depth_, step_.out.c, depth_, packed_.data());
+  w_ = w;
+  if (packed_channels_ == step_.out.c) qgemm_.pack(w, depth_, step_.out.c, depth_, packed_.data());
   std::copy_n(bias, bias_.size(), bias_.begin());
   for (std::size_t c = 0; c < mult_.size(); ++c) mult_[c] = (x.scale * w_scale[c]) / y.scale;
   repeat_channels(mult_, wide_mult_);
@@ -155,7 +162,7 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
     g.m = n * rows;
     g.a = x;
     g.lda = fan_in_;
-    return qgemm_.run(g);
+    return forward_dense(g);
   }
   if (in_windows()) return forward_windows(x, n, g);
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
@@ -170,6 +177,18 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
     g.m = samples * rows;
     qgemm_.run(g);
     skip(g, samples * static_cast<std::ptrdiff_t>(step_.out.size()));
+  }
+}
+
+void LinearInt::forward_dense(kernels::QgemmArgs g) {
+  if (packed_channels_ == g.n) return qgemm_.run(g);
+  for (int c = 0, all = g.n; c < all; c += g.n) {
+    g.n = std::min(packed_channels_, all - c);
+    qgemm_.pack(w_ + std::ptrdiff_t{c} * depth_, depth_, g.n, depth_, packed_.data());
+    qgemm_.run(g);
+    g.bias += g.n;
+    g.mult += g.n;
+    skip(g, g.n);
   }
 }
 

@@ -65,10 +65,12 @@ class Patches {
 class LinearInt {
  public:
   explicit LinearInt(const Step& step);  // with memory of its own
-  // Memory of the plan, from set() to the last forward() within `life`.
+  // Memory of the plan, from set() to the last forward() within `life`. For weights that are used
+  // once: those of large Dense steps are packed as forward() comes to them, and never all at once.
   LinearInt(const Step& step, MemoryPlan& plan, Lifetime life);
 
-  // w [channels, fan_in], scales and bias [channels]. Packs the weights; copies what it needs.
+  // w [channels, fan_in], scales and bias [channels]. Copies what it needs but for w, which, with
+  // memory of a plan, must stay until forward().
   void set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias, const ValueGrid& x,
            const ValueGrid& y);
 
@@ -83,12 +85,15 @@ class LinearInt {
  private:
   LinearInt(const Step& step, MemoryPlan* plan, Lifetime life);
   bool in_windows() const;
+  void forward_dense(kernels::QgemmArgs g);
   void forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g);
 
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
   int fan_in_ = 0;
   int depth_ = 0;  // of the product: fan_in_, or with a run of each window's row padded to quads
+  int packed_channels_;  // of packed_; fewer than all: a block at a time
+  const std::int8_t* w_ = nullptr;
   std::ptrdiff_t patch_ld_ = 0;
   std::optional<Patches> unfold_;
   Buffer<std::byte> packed_;

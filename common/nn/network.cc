@@ -7,6 +7,7 @@
 #include "common/base/rng.h"
 #include "common/nn/layers/layer.h"
 #include "common/nn/layers/linear_int8.h"
+#include "common/nn/layers/range_learner.h"
 #include "common/nn/learnt_scales.h"
 
 namespace fedqat {
@@ -18,10 +19,6 @@ kernels::RandomKey random_key(const BatchKey& k) {
       {k.batch, k.round, k.client, static_cast<std::uint32_t>(Purpose::kGradientRound)},
       {static_cast<std::uint32_t>(k.seed), static_cast<std::uint32_t>(k.seed >> 32)});
 }
-
-// Up to so many bytes a gradient that a MaxPool could spread sample by sample is kept instead: that
-// is faster, for the convolution reads it twice.
-constexpr std::size_t kWholeGradient = std::size_t{1} << 20;
 
 // Gradients of params begin .. end - 1 lie behind one another.
 struct StepParams {
@@ -75,9 +72,8 @@ struct Network::Impl {
   Lifetime backward_of(int step) const { return {2 * steps() - step, 2 * steps() - step}; }
 
   void take_memory(bool for_integers);
-  // Of a MaxPool whose input's large gradient only a Conv2D in integers needs, sample by sample:
-  // the convolution's step. Else kNone.
-  int spreads_to(int step) const;
+  // Of a MaxPool whose input has Value::maxima: the convolution before it. Else kNone.
+  int pools(int step) const;
   void add_value(MemoryPlan& plan, int value);
   BatchStats train(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                    GradientSink* sink);
@@ -133,37 +129,42 @@ struct Network::Impl {
   }
 };
 
-int Network::Impl::spreads_to(int step) const {
+int Network::Impl::pools(int step) const {
   const Step& pool = graph.steps[static_cast<std::size_t>(step)];
-  if (!integers || backward != Backward::kInt8 || pool.op != Op::kMaxPool) return kNone;
-  if (graph.quant.range_rule != RangeRule::kLsq) return kNone;  // others read the whole gradient
+  if (pool.op != Op::kMaxPool || pool.kernel_h > pool.stride || pool.kernel_w > pool.stride) {
+    return kNone;
+  }
   const int from = pool.inputs[0] - 1;
   if (from < 0 || values[static_cast<std::size_t>(pool.inputs[0])].shared) return kNone;
   const Step& s = graph.steps[static_cast<std::size_t>(from)];
-  if (static_cast<std::size_t>(max_batch) * s.out.size() * sizeof(float) <= kWholeGradient) {
-    return kNone;
-  }
-  return s.op == Op::kConv2d && !s.batch_norm && LinearInt8::fits(s) ? from : kNone;
+  if (s.op != Op::kConv2d || !LinearInt8::takes(s, integers, backward)) return kNone;
+  return RangeLearner::needed(graph, s) ? kNone : from;  // which reads the whole gradient
 }
 
 void Network::Impl::add_value(MemoryPlan& plan, int value) {
   Value& v = values[static_cast<std::size_t>(value)];
   const std::size_t size = static_cast<std::size_t>(max_batch) * v.shape.size();
   const bool first = value == 0, last = value == steps();
-  Lifetime kept{first ? 0 : forward_of(value - 1).first,
-                backward_of(first || last ? 0 : value - 1).last};
+  const int reader = last ? steps() : v.last_reader;  // the loss reads the last
+  const bool pooled = !last && pools(reader) != kNone;
+  const int conv = first ? kNone : pools(value - 1);
+  const int until = conv != kNone ? conv : value - 1;  // the step whose backward pass reads it
+  const Lifetime kept{
+      first ? 0 : forward_of(value - 1).first,
+      pooled ? forward_of(reader).last : backward_of(first || last ? 0 : until).last};
   if (integers) {
     plan.add(v.codes, size, {kept});
   } else {
     plan.add(v.real, size, {kept});
   }
   if (first) return;
-  const int reader = last ? steps() : v.last_reader;  // the loss reads the last
-  if (!last && spreads_to(reader) != kNone) return;
-  const int spread = spreads_to(value - 1);
-  plan.add(v.grad, size,
-           {{last ? steps() : backward_of(reader).first,
-             backward_of(spread != kNone ? spread : value - 1).last}});
+  const Step& step = graph.steps[static_cast<std::size_t>(value - 1)];
+  if (conv != kNone || LinearInt8::takes(step, integers, backward)) {
+    plan.add(v.residual, size, {kept});
+  }
+  if (step.op == Op::kMaxPool) plan.add(v.which, size, {kept});
+  if (pooled) return;
+  plan.add(v.grad, size, {{last ? steps() : backward_of(reader).first, backward_of(until).last}});
 }
 
 void Network::Impl::take_memory(bool for_integers) {
@@ -192,15 +193,12 @@ void Network::Impl::take_memory(bool for_integers) {
   for (int i = 0; i < steps(); ++i) {
     const Step& s = graph.steps[static_cast<std::size_t>(i)];
     LayerMemory where{plan, max_batch, integers, forward_of(i), backward_of(i)};
-    const bool last = i + 1 == steps();
-    where.spread_output =
-        !last && spreads_to(values[static_cast<std::size_t>(s.output)].last_reader) != kNone;
-    const int spread = spreads_to(i);
-    if (spread != kNone) where.backward.last = backward_of(spread).last;
-    layers.push_back(make_layer(graph, s, where, backward));
-    if (spread != kNone) {
-      values[static_cast<std::size_t>(s.inputs[0])].spreads = layers.back().get();
+    const int reader = values[static_cast<std::size_t>(s.output)].last_reader;
+    if (i + 1 < steps() && pools(reader) != kNone) {
+      where.maxima = &graph.steps[static_cast<std::size_t>(reader)];
+      values[static_cast<std::size_t>(s.output)].maxima = where.maxima->output;
     }
+    layers.push_back(make_layer(graph, s, where, backward));
     step_params.push_back(params_of(graph, i, layers.back()->streams_weights()));
     plan.add(step_grads[static_cast<std::size_t>(i)], step_params.back().size, {backward_of(i)});
   }

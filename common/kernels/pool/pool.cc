@@ -22,6 +22,9 @@ void for_windows(const Window& g, Body body) {
 // a pixel is overwritten by the next one, or lies in the slack.
 constexpr int kCodes = 16;
 using Codes [[gnu::vector_size(16)]] = std::uint8_t;
+using Shorts [[gnu::vector_size(16)]] = std::int16_t;
+using ShortPositions [[gnu::vector_size(16)]] = std::uint16_t;
+using HalfCodes [[gnu::vector_size(8)]] = std::uint8_t;
 using ShortSums [[gnu::vector_size(32)]] = std::uint16_t;
 constexpr int kMostShortSum = 65535 / 255;  // codes
 constexpr int kReals = 4;
@@ -120,6 +123,75 @@ void spread_tiles(const Window& g, const float* dy, const std::uint8_t* which, f
   std::fill_n(dx, (g.h - g.out_h() * g.stride) * row, 0.0F);
 }
 
+// Offsets of a window's elements from its first, by position.
+void places_of(const Window& g, std::ptrdiff_t (&place)[256]) {
+  for (int i = 0; i < g.kh * g.kw; ++i) {
+    place[i] = (std::ptrdiff_t{i / g.kw} * g.w + i % g.kw) * g.c;
+  }
+}
+
+template <int kSide>
+void gather_codes(const Window& g, const std::uint8_t* x, const std::uint8_t* which,
+                  std::uint8_t* y) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const int kh = kSide > 0 ? kSide : g.kh, kw = kSide > 0 ? kSide : g.kw;
+  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
+    for (int c = 0; c < g.c; c += kCodes) {
+      const auto at = load<Codes>(which + out + c);
+      Codes found = {}, position = {};
+      for (int ky = 0; ky < kh; ++ky) {
+        for (int kx = 0; kx < kw; ++kx, position += 1) {
+          const auto v = load<Codes>(x + in + c + ky * row + std::ptrdiff_t{kx} * g.c);
+          found = at == position ? v : found;
+        }
+      }
+      store(found, y + out + c);
+    }
+  });
+}
+
+// Where windows tile the image: pixel by pixel, so that what runs over one's end is overwritten.
+// At counts positions in lanes as wide as those of V; they are stored as Which.
+template <class V, class At, class Which, int kSide, class T>
+void scatter_tiles(const Window& g, const T* y, const std::uint8_t* which, T other, T* x) {
+  const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
+  const std::ptrdiff_t out_row = std::ptrdiff_t{g.out_w()} * g.c;
+  const int side = kSide > 0 ? kSide : g.kw;
+  const V others = V{} + other;
+  constexpr int kLanes = sizeof(V) / sizeof(T);
+  for (int oy = 0; oy < g.out_h(); ++oy, y += out_row, which += out_row) {
+    for (int ky = 0; ky < side; ++ky, x += row) {
+      T* to = x;
+      for (std::ptrdiff_t out = 0; out < out_row; out += g.c) {
+        for (int kx = 0; kx < side; ++kx, to += g.c) {
+          const At position = At{} + static_cast<std::uint8_t>(ky * side + kx);
+          for (int c = 0; c < g.c; c += kLanes) {
+            const auto at = __builtin_convertvector(load<Which>(which + out + c), At);
+            const auto v = load<V>(y + out + c);
+            store(at == position ? v : others, to + c);
+          }
+        }
+      }
+      std::fill(to, x + row, other);
+    }
+  }
+  std::fill_n(x, (g.h - g.out_h() * g.stride) * row, other);
+}
+
+template <class V, class At, class Which, class T>
+void scatter(const Window& g, const T* y, const std::uint8_t* which, T other, T* x) {
+  if (g.kh == g.stride && g.kw == g.stride) {
+    return g.stride == 2 ? scatter_tiles<V, At, Which, 2>(g, y, which, other, x)
+                         : scatter_tiles<V, At, Which, 0>(g, y, which, other, x);
+  }
+  std::fill_n(x, std::ptrdiff_t{g.h} * g.w * g.c, other);
+  std::ptrdiff_t place[256];
+  places_of(g, place);
+  for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
+    for (int c = 0; c < g.c; ++c) x[in + place[which[out + c]] + c] = y[out + c];
+  });
+}
+
 }  // namespace
 
 void max_pool(const Window& g, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which) {
@@ -141,10 +213,28 @@ void max_pool_backward(const Window& g, const float* dy, const std::uint8_t* whi
   }
   if (!add) std::fill_n(dx, g.h * row, 0.0F);
   std::ptrdiff_t place[256];
-  for (int i = 0; i < g.kh * g.kw; ++i) place[i] = i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
+  places_of(g, place);
   for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
     for (int c = 0; c < g.c; ++c) dx[in + place[which[out + c]] + c] += dy[out + c];
   });
+}
+
+void max_pool_gather(const Window& g, const std::int8_t* x, const std::uint8_t* which,
+                     std::int8_t* y) {
+  const auto* from = reinterpret_cast<const std::uint8_t*>(x);
+  auto* to = reinterpret_cast<std::uint8_t*>(y);
+  if (g.kh == 2 && g.kw == 2) return gather_codes<2>(g, from, which, to);
+  gather_codes<0>(g, from, which, to);
+}
+
+void max_pool_scatter(const Window& g, const std::uint8_t* y, const std::uint8_t* which,
+                      std::uint8_t other, std::uint8_t* x) {
+  scatter<Codes, Codes, Codes>(g, y, which, other, x);
+}
+
+void max_pool_scatter(const Window& g, const std::int16_t* y, const std::uint8_t* which,
+                      std::int16_t* x) {
+  scatter<Shorts, ShortPositions, HalfCodes>(g, y, which, std::int16_t{0}, x);
 }
 
 void sum_pool(const Window& g, const std::uint8_t* x, std::int32_t zero, std::int32_t* y) {

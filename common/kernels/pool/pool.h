@@ -13,6 +13,15 @@ namespace fedqat::kernels {
 // touched: all need the slack of Buffer. Several images in a row are to be done in order.
 void max_pool(const Window& window, const std::uint8_t* x, std::uint8_t* y, std::uint8_t* which);
 void max_pool(const Window& window, const float* x, float* y, std::uint8_t* which);
+// y = what lies in x where the maximum is. Slack as above.
+void max_pool_gather(const Window& window, const std::int8_t* x, const std::uint8_t* which,
+                     std::int8_t* y);
+// The other way round, where windows do not overlap: x[position of the maximum] = y, `other`
+// elsewhere. Slack as above.
+void max_pool_scatter(const Window& window, const std::uint8_t* y, const std::uint8_t* which,
+                      std::uint8_t other, std::uint8_t* x);
+void max_pool_scatter(const Window& window, const std::int16_t* y, const std::uint8_t* which,
+                      std::int16_t* x);  // 0 elsewhere
 // dx[position of the maximum] = dy, 0 elsewhere; add: added to what is in dx. Slack as above.
 void max_pool_backward(const Window& window, const float* dy, const std::uint8_t* which, bool add,
                        float* dx);

@@ -26,7 +26,7 @@ std::unique_ptr<Layer> make_layer(const Graph& graph, const Step& step, const La
     case Op::kDepthwiseConv2d:
       return std::make_unique<DepthwiseLayer>(graph, step, memory);
     case Op::kMaxPool:
-      return std::make_unique<MaxPoolLayer>(step, memory);
+      return std::make_unique<MaxPoolLayer>(step);
     case Op::kAvgPool:
       return std::make_unique<AvgPoolLayer>(graph, step, memory);
     case Op::kAdd:

@@ -21,18 +21,23 @@ namespace fedqat {
 struct Pass;
 class Layer;
 
-// A value for one batch: real [n, shape] in fp32 passes, codes [n, shape] in integer passes,
-// gradient of the loss by the real value in both; during the ticks in which someone needs them.
+// A value for one batch: real [n, shape] in fp32 passes, codes [n, shape] in integer passes, with
+// the residual of their rounding (kernels/qgemm) where an int8 backward pass follows, gradient of
+// the loss by the real value in both; during the ticks in which someone needs them.
 struct Value {
   Shape shape;
   ValueGrid grid;
   Buffer<std::uint8_t> codes;
+  Buffer<std::int8_t> residual;
   Buffer<float> real;
-  Buffer<float> grad;              // empty with `spreads`
-  const Layer* spreads = nullptr;  // its lone reader, which gives the gradient by samples
-  bool wants_grad = true;          // false for the input
-  bool shared = false;             // by several readers, whose gradients add up; a lone one sets it
-  int last_reader = 0;             // step
+  Buffer<float> grad;          // empty with `maxima`
+  Buffer<std::uint8_t> which;  // of a MaxPool: where the maximum is (kernels/pool)
+  // With an int8 backward pass, where the lone reader is a MaxPool whose windows do not overlap:
+  // that one's output, which has all that is needed. Its residual is that of the maxima.
+  int maxima = kNone;
+  bool wants_grad = true;  // false for the input
+  bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
+  int last_reader = 0;     // step
 };
 
 // What a pass works on. Spans stay valid for the network's life.
@@ -64,7 +69,7 @@ struct LayerMemory {
   int max_batch;
   bool integers;
   Lifetime forward, backward;
-  bool spread_output = false;  // the gradient of the output comes by samples
+  const Step* maxima = nullptr;  // the MaxPool of Value::maxima
 
   Lifetime kept() const { return {forward.first, backward.last}; }
 };
@@ -79,8 +84,6 @@ class Layer {
   // Sets the gradients of inputs that want one, adds to those of shared ones; sets its own
   // parameters' gradients.
   virtual void backward(const Pass& pass) = 0;
-  // Of one sample of the input, from the gradient of the output, in place of backward(): MaxPool.
-  virtual void spread(const Pass&, int /*sample*/, float* /*dx*/) const {}
   // Whether backward() gives the gradients of its weights to pass.sink, piece by piece.
   virtual bool streams_weights() const { return false; }
 };

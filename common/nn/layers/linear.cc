@@ -26,7 +26,7 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
       range_(graph, step, memory) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
-  const bool in_int8 = memory.integers && backward == Backward::kInt8 && LinearInt8::fits(step);
+  const bool in_int8 = LinearInt8::takes(step, memory.integers, backward);
   if (conv && !in_int8) conv_real_.emplace(step);
   const auto weights = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(fan_in_);
   const auto outputs = static_cast<std::size_t>(memory.max_batch) * step.out.size();
@@ -35,7 +35,6 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
     integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward);
     if (in_int8) {
       int8_.emplace(graph, step, memory);
-      memory.plan.add(residual_, outputs, {memory.kept()});
     } else {
       memory.plan.add(w_hat_, weights, {memory.kept()});
     }
@@ -93,7 +92,7 @@ void LinearLayer::forward(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   integer_->forward(x.codes.data(), pass.n, y.codes.data(), acc_.size() > 0 ? acc_.data() : nullptr,
-                    int8_ ? residual_.data() : nullptr);
+                    int8_ ? y.residual.data() : nullptr);
 }
 
 void LinearLayer::forward_float(const Pass& pass) {
@@ -136,7 +135,7 @@ void LinearLayer::add_bias(float* y, std::ptrdiff_t rows) const {
 
 void LinearLayer::backward(const Pass& pass) {
   if (pass.integers && int8_) {
-    int8_->backward(pass, residual_.data());
+    int8_->backward(pass);
     return learn_range(pass);
   }
   if (pass.first == 0) {

@@ -48,9 +48,8 @@ class LinearLayer final : public Layer {
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
-  Buffer<std::int8_t> residual_;  // with int8_
-  Buffer<std::int32_t> acc_;      // without, or with range_.active()
-  Buffer<float> w_hat_;           // without
+  Buffer<std::int32_t> acc_;  // without int8_, or with range_.active()
+  Buffer<float> w_hat_;       // without int8_
   Buffer<std::int8_t> w_codes_;
   std::vector<float> w_scale_;
   std::vector<std::int32_t> bias_code_;

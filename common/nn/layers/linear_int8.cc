@@ -5,15 +5,18 @@
 
 #include <algorithm>
 
+#include "common/kernels/pool/pool.h"
+
 namespace fedqat {
 namespace {
 
 constexpr float kSmallestRange = 0x1p-100F;  // 32512 / range stays finite
 constexpr int kLanes = 256;                  // at least so many for the scale's gradient
 constexpr int kDigits = 2;
+constexpr std::uint8_t kZeroGradient = 128;  // in 8 bits
 // Dense: channels whose sums are there at once, and bytes of these.
 constexpr int kChannelBlock = 64;
-constexpr std::ptrdiff_t kSumBytes = 1 << 20;
+constexpr std::ptrdiff_t kSumBytes = 1 << 19;
 
 int rows_of(const Step& s) { return s.op == Op::kDense ? 1 : s.out.h * s.out.w; }
 int fan_in_of(const Step& s) {
@@ -34,6 +37,11 @@ bool LinearInt8::fits(const Step& s) {
          std::int64_t{s.out.c} * s.kernel_h * s.kernel_w <= kernels::kMaxDepth;
 }
 
+bool LinearInt8::takes(const Step& s, bool integers, Backward backward) {
+  return integers && backward == Backward::kInt8 && fits(s) &&
+         (s.op == Op::kDense || s.op == Op::kConv2d);
+}
+
 LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory)
     : graph_(graph),
       step_(step),
@@ -45,7 +53,9 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
       sum_ld_((std::ptrdiff_t{fan_in_} + 15) / 16 * 16),
       sheet_samples_(conv_ ? 1 : 4),
       sheet_rows_(conv_ ? rows_of(step) : 4),
-      quads_((sheet_rows_ + 3) / 4) {
+      quads_((sheet_rows_ + 3) / 4),
+      grads_(static_cast<std::ptrdiff_t>(
+          (memory.maxima != nullptr ? *memory.maxima : step).out.size())) {
   const int max_batch = memory.max_batch;
   const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step)) : max_batch;
   const auto take = [&](auto& buffer, std::size_t size) {
@@ -54,7 +64,7 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
   const std::ptrdiff_t sheets = (block + sheet_samples_ - 1) / sheet_samples_;
   const auto out = static_cast<std::ptrdiff_t>(step.out.size());
   const std::ptrdiff_t quad = 4 * std::ptrdiff_t{channels_};
-  take(random_, product(block, out) + 2 * kernels::kRandomGroup);
+  take(random_, product(block, grads_) + 2 * kernels::kRandomGroup);
   take(q8_, product(block, out));
   take(q16_, product(quads_, quad));
   take(digits_, product(sheets * quads_, kDigits * quad));
@@ -66,7 +76,11 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
     take(bias_earlier_, product(1, channels_));
   }
   if (conv_) {
-    if (memory.spread_output) take(spread_, step.out.size());
+    if (memory.maxima != nullptr) {
+      pool_ = window_of(*memory.maxima);
+      take(maxima16_, static_cast<std::size_t>(grads_));
+      take(maxima8_, static_cast<std::size_t>(grads_));
+    }
     unfold_.emplace(window_of(step));
     patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
     take(patches_, product(sheets * quads_ * 4, patch_ld_));
@@ -99,10 +113,10 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
   }
 }
 
-void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
+void LinearInt8::backward(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const float range = this->range(pass, residual);
+  const float range = this->range(pass);
   float dscale = 0;
   for (const float lane : lanes_) dscale += lane;
   grad(pass, step_.activation_scale)[0] =
@@ -121,7 +135,7 @@ void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
       earlier = true;
     }
     const Block block{first, samples};
-    quantize(pass, residual, kernels::kGradientCodes / range, block);
+    quantize(pass, kernels::kGradientCodes / range, block);
     if (conv_) sum_conv(pass, block, in_sum > 0);
     if (x.wants_grad) {
       input_->run(q8_.data(), samples, range / 127.0F, x.shared,
@@ -131,60 +145,53 @@ void LinearInt8::backward(const Pass& pass, const std::int8_t* residual) {
   conv_ ? set_gradients(pass, range, 0, channels_, earlier) : dense_weights(pass, range);
 }
 
-const float* LinearInt8::output_gradient(const Pass& pass, int first) {
+kernels::GradientMatrix LinearInt8::output(const Pass& pass, int first) const {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  if (y.spreads == nullptr) {
-    return y.grad.data() + product(first, static_cast<std::ptrdiff_t>(step_.out.size()));
-  }
-  y.spreads->spread(pass, first, spread_.data());
-  return spread_.data();
+  const Value& v = y.maxima == kNone ? y : pass.values[static_cast<std::size_t>(y.maxima)];
+  const std::ptrdiff_t at = first * grads_;
+  return {v.grad.data() + at,
+          v.residual.data() + at,
+          v.codes.data() + at,
+          pass.n * grads_ - at,
+          static_cast<int>(wide_scale_.size()),
+          wide_scale_.data()};
 }
 
-float LinearInt8::range(const Pass& pass, const std::int8_t* residual) {
+float LinearInt8::range(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const auto width = static_cast<std::ptrdiff_t>(wide_scale_.size());
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  const int samples = y.spreads != nullptr ? 1 : pass.n;
   std::fill(lanes_.begin(), lanes_.end(), 0.0F);
-  float most = 0;
-  for (int first = 0; first < pass.n; first += samples) {
-    const float* dy = output_gradient(pass, first);
-    const std::ptrdiff_t begin = first * out, end = begin + samples * out;
-    // Rows of lanes run on through the samples: the first may end a row.
-    for (std::ptrdiff_t at = begin; at < end;) {
-      const std::ptrdiff_t column = at % width;
-      const std::ptrdiff_t count = column == 0 ? end - at : std::min(end - at, width - column);
-      const kernels::GradientMatrix g{dy + (at - begin),       residual + at,
-                                      y.codes.data() + at,     count,
-                                      static_cast<int>(width), wide_scale_.data() + column};
-      most = std::max(most, gradient_.range(g, y.grid.code.zero, lanes_.data() + column));
-      at += count;
-    }
-  }
-  return most;
+  return gradient_.range(output(pass, 0), y.grid.code.zero, lanes_.data());
 }
 
-void LinearInt8::quantize(const Pass& pass, const std::int8_t* residual, float inverse,
-                          Block block) {
+void LinearInt8::quantize(const Pass& pass, float inverse, Block block) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  const std::ptrdiff_t begin = block.first * out, end = begin + block.samples * out;
+  const std::ptrdiff_t begin = block.first * grads_, end = begin + block.samples * grads_;
   const std::ptrdiff_t group = begin / kernels::kRandomGroup;
   const std::ptrdiff_t groups = (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
   gradient_.random_bytes(pass.random, static_cast<std::uint32_t>(step_.output - 1),
                          static_cast<std::uint32_t>(group), groups, random_.data());
   const std::uint8_t* random = random_.data() + (begin - group * kernels::kRandomGroup);
-  const std::ptrdiff_t sheet = sheet_samples_ * out;
+  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   const std::ptrdiff_t padded = 4 * std::ptrdiff_t{quads_} * channels_;
   std::int8_t* digits = digits_.data();
-  for (std::ptrdiff_t at = begin; at < end; at += sheet, digits += kDigits * padded) {
-    const std::ptrdiff_t count = std::min(sheet, end - at);
-    gradient_.quantize(
-        {output_gradient(pass, static_cast<int>(at / out)), residual + at, y.codes.data() + at,
-         count, static_cast<int>(wide_scale_.size()), wide_scale_.data()},
-        inverse, random + (at - begin), q16_.data(), q8_.data() + (at - begin));
-    std::fill(q16_.data() + count, q16_.data() + padded, std::int16_t{0});
+  std::uint8_t* q8 = q8_.data();
+  for (int s = 0; s < block.samples; s += sheet_samples_, digits += kDigits * padded) {
+    const std::ptrdiff_t samples = std::min(sheet_samples_, block.samples - s);
+    kernels::GradientMatrix g = output(pass, block.first + s);
+    g.count = samples * grads_;
+    if (pool_) {
+      gradient_.quantize(g, inverse, random, maxima16_.data(), maxima8_.data());
+      const std::uint8_t* which =
+          pass.values[static_cast<std::size_t>(y.maxima)].which.data() + (block.first + s) * grads_;
+      kernels::max_pool_scatter(*pool_, maxima16_.data(), which, q16_.data());
+      kernels::max_pool_scatter(*pool_, maxima8_.data(), which, kZeroGradient, q8);
+    } else {
+      gradient_.quantize(g, inverse, random, q16_.data(), q8);
+    }
+    std::fill(q16_.data() + samples * out, q16_.data() + padded, std::int16_t{0});
     gradient_.split_digits(q16_.data(), padded / 4, digits);
+    random += g.count;
+    q8 += samples * out;
   }
 }
 

@@ -14,6 +14,8 @@ class LinearInt8 {
  public:
   // Whether all its sums are exact in int32; the gradients of other steps stay fp32.
   static bool fits(const Step& step);
+  // The backward pass of such a step runs on it.
+  static bool takes(const Step& step, bool integers, Backward backward);
 
   LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory);
 
@@ -21,17 +23,17 @@ class LinearInt8 {
   // takes up again where the input wants a gradient.
   void load(const Pass& pass, const float* scales, std::int8_t* codes);
 
-  // residual [n, out], as qgemm left it. Gradients as Layer::backward().
-  void backward(const Pass& pass, const std::int8_t* residual);
+  // Gradients as Layer::backward().
+  void backward(const Pass& pass);
 
  private:
   struct Block {
     int first, samples;
   };
-  // From a sample on; of that sample alone where a reader spreads it.
-  const float* output_gradient(const Pass& pass, int first);
-  float range(const Pass& pass, const std::int8_t* residual);
-  void quantize(const Pass& pass, const std::int8_t* residual, float inverse, Block block);
+  // All elements that have a gradient, from a sample on.
+  kernels::GradientMatrix output(const Pass& pass, int first) const;
+  float range(const Pass& pass);
+  void quantize(const Pass& pass, float inverse, Block block);
   void sum_conv(const Pass& pass, Block block, bool accumulate);
   void keep_sums(bool earlier);
   void dense_weights(const Pass& pass, float range);
@@ -52,16 +54,20 @@ class LinearInt8 {
   const int sheet_samples_;      // samples, output rows and quads of a sheet: see linear_int8.cc
   const int sheet_rows_;
   const int quads_;
+  const std::ptrdiff_t grads_;  // elements of a sample that have a gradient
   const float* scales_ = nullptr;
   const std::int8_t* codes_ = nullptr;
   std::optional<InputGradient> input_;
   std::optional<Patches> unfold_;
   std::vector<float> wide_scale_, lanes_;
-  Buffer<float> spread_;  // gradient of a sample's output
-  Buffer<float> row_;     // a channel's gradient on its way to the sink
+  Buffer<float> row_;  // a channel's gradient on its way to the sink
   std::ptrdiff_t patch_ld_ = 0;
   Buffer<std::uint8_t> random_, q8_, patches_;
   Buffer<std::int16_t> q16_;  // of a sheet
+  // With Value::maxima:
+  std::optional<kernels::Window> pool_;
+  Buffer<std::int16_t> maxima16_;  // of a sample
+  Buffer<std::uint8_t> maxima8_;
   Buffer<std::int8_t> digits_;
   Buffer<std::int32_t> sums_, bias_sums_;
   Buffer<float> earlier_, bias_earlier_;  // sums of the blocks before

@@ -7,39 +7,32 @@
 
 namespace fedqat {
 
-MaxPoolLayer::MaxPoolLayer(const Step& step, const LayerMemory& memory) : step_(step) {
-  const auto batch = static_cast<std::size_t>(memory.max_batch);
-  memory.plan.add(which_, batch * step.out.size(), {memory.kept()});
-}
-
 void MaxPoolLayer::forward(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const kernels::Window window = window_of(step_);
   for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
     const std::size_t in = s * step_.in.size(), out = s * step_.out.size();
+    std::uint8_t* which = y.which.data() + out;
     if (pass.integers) {
-      kernels::max_pool(window, x.codes.data() + in, y.codes.data() + out, which_.data() + out);
+      kernels::max_pool(window, x.codes.data() + in, y.codes.data() + out, which);
     } else {
-      kernels::max_pool(window, x.real.data() + in, y.real.data() + out, which_.data() + out);
+      kernels::max_pool(window, x.real.data() + in, y.real.data() + out, which);
     }
+    if (x.maxima == kNone) continue;
+    kernels::max_pool_gather(window, x.residual.data() + in, which, y.residual.data() + out);
   }
 }
 
 void MaxPoolLayer::backward(const Pass& pass) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  if (!x.wants_grad || x.spreads != nullptr) return;
-  for (int s = 0; s < pass.n; ++s) {
-    spread(pass, s, x.grad.data() + static_cast<std::size_t>(s) * step_.in.size());
-  }
-}
-
-void MaxPoolLayer::spread(const Pass& pass, int sample, float* dx) const {
-  const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  if (!x.wants_grad || x.maxima != kNone) return;
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const std::size_t at = static_cast<std::size_t>(sample) * step_.out.size();
-  kernels::max_pool_backward(window_of(step_), y.grad.data() + at, which_.data() + at, x.shared,
-                             dx);
+  for (std::size_t s = 0; s < static_cast<std::size_t>(pass.n); ++s) {
+    const std::size_t in = s * step_.in.size(), out = s * step_.out.size();
+    kernels::max_pool_backward(window_of(step_), y.grad.data() + out, y.which.data() + out,
+                               x.shared, x.grad.data() + in);
+  }
 }
 
 AvgPoolLayer::AvgPoolLayer(const Graph& graph, const Step& step, const LayerMemory& memory)

@@ -9,14 +9,12 @@ namespace fedqat {
 // Works on codes as on reals, since rounding keeps order: shares its input's grid.
 class MaxPoolLayer final : public Layer {
  public:
-  MaxPoolLayer(const Step& step, const LayerMemory& memory);
+  explicit MaxPoolLayer(const Step& step) : step_(step) {}
   void forward(const Pass& pass) override;
   void backward(const Pass& pass) override;
-  void spread(const Pass& pass, int sample, float* dx) const override;
 
  private:
   const Step step_;
-  Buffer<std::uint8_t> which_;
 };
 
 class AvgPoolLayer final : public Layer {

@@ -7,13 +7,17 @@
 
 namespace fedqat {
 
+bool RangeLearner::needed(const Graph& graph, const Step& step) {
+  const RangeRule rule = graph.quant.range_rule;
+  if (rule == RangeRule::kLsqPlus) return step.activation_offset != kNone;
+  return step.activation_scale != kNone && rule != RangeRule::kLsq && rule != RangeRule::kTqt;
+}
+
 RangeLearner::RangeLearner(const Graph& graph, const Step& step, const LayerMemory& memory)
     : graph_(graph),
       step_(step),
       rule_(graph.quant.range_rule),
-      active_(memory.integers && step.activation_scale != kNone && rule_ != RangeRule::kLsq &&
-              rule_ != RangeRule::kTqt &&
-              (rule_ != RangeRule::kLsqPlus || step.activation_offset != kNone)) {
+      active_(memory.integers && needed(graph, step)) {
   if (!active_ || rule_ != RangeRule::kPercentile) return;
   memory.plan.add(reached_, static_cast<std::size_t>(memory.max_batch) * step.out.size(),
                   {memory.backward});

@@ -14,8 +14,9 @@ class RangeLearner {
  public:
   RangeLearner(const Graph& graph, const Step& step, const LayerMemory& memory);
 
-  // The graph's rule has more to do than LSQ (or TQT, whose gradient is LSQ's).
-  bool active() const { return active_; }
+  // The graph's rule has more to do for the step than LSQ (or TQT, whose gradient is LSQ's).
+  static bool needed(const Graph& graph, const Step& step);
+  bool active() const { return active_; }  // "; in passes on integers
 
   // grid: of the output.
   void begin(const ValueGrid& grid);

@@ -142,6 +142,16 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
     for (auto& v : added.span()) v = 7;
     max_pool_backward(g, dy.data(), which.data(), false, dx.data());
     max_pool_backward(g, dy.data(), which.data(), true, added.data());
+    Buffer<std::int8_t> residual(image_size(g)), gathered(out);
+    for (std::size_t k = 0; k < residual.size(); ++k) residual[k] = static_cast<std::int8_t>(k);
+    max_pool_gather(g, residual.data(), which.data(), gathered.data());
+    Buffer<std::uint8_t> maxima(image_size(g));
+    Buffer<std::int16_t> wide(out), maxima16(image_size(g));
+    for (std::size_t k = 0; k < out; ++k) wide[k] = static_cast<std::int16_t>(200 * y[k] - 20000);
+    const bool apart = g.kh <= g.stride && g.kw <= g.stride;
+    if (apart) max_pool_scatter(g, y.data(), which.data(), 9, maxima.data());
+    if (apart) max_pool_scatter(g, wide.data(), which.data(), maxima16.data());
+    std::vector<bool> wins(image_size(g), false);
     std::vector<float> expected(image_size(g), 0.0F);
     std::size_t i = 0;
     for (int oy = 0; oy < g.out_h(); ++oy)
@@ -156,10 +166,15 @@ TEST_CASE("max_pool: takes the first maximum and sends the gradient there") {
           REQUIRE(which[i] == at);
           const int from = (oy * g.stride + at / g.kw) * g.w + ox * g.stride + at % g.kw;
           expected[static_cast<std::size_t>(from * g.c + c)] += dy[i];
+          wins[static_cast<std::size_t>(from * g.c + c)] = true;
+          REQUIRE(gathered[i] == residual[static_cast<std::size_t>(from * g.c + c)]);
         }
     for (std::size_t k = 0; k < expected.size(); ++k) {
       REQUIRE(dx[k] == expected[k]);
       REQUIRE(added[k] == 7 + expected[k]);
+      if (!apart) continue;
+      REQUIRE(maxima[k] == (wins[k] ? x[k] : 9));
+      REQUIRE(maxima16[k] == (wins[k] ? static_cast<std::int16_t>(200 * x[k] - 20000) : 0));
     }
   }
 }
