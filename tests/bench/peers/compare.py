@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""fedqat and PyTorch in turn, one thread each: training steps, inference, or memory of training;
+"""fedqat and its peers in turn, one thread each: training steps, inference, or memory of training;
 see docs/performance.md."""
 import argparse
 import json
@@ -116,19 +116,20 @@ def training_table(args):
 
 
 def inference_table(args):
+    kinds = inference.kinds(args)
     print("us a sample, then ratios of speed (more than 1: fedqat is faster)\n")
-    show("network", ["batch", "fedqat int8", "PyTorch fp32", "PyTorch int8", "int8 / PyTorch fp32",
-                     "int8 / PyTorch int8"])
-    print("|---|" + "---:|" * 6)
+    show("network", ["batch", "fedqat int8", *kinds, *(f"int8 / {kind}" for kind in kinds)])
+    print("|---|" + "---:|" * (2 + 2 * len(kinds)))
     ratios = []
     for letter in args.networks:
         for batch, ours, best, each in inference.compare(args, NETWORKS[letter]):
-            ratios.append([each["fp32"], each["int8"]])
+            ratios.append([each[kind] for kind in kinds])
             show(NETWORKS[letter][0],
                  [str(batch), f"{ours:.2f}",
-                  *(f"{us:.2f} ({name.split(' ', 1)[1]})" for name, us in best.values()),
+                  *(f"{us:.2f} ({variant})" for variant, us in map(best.get, kinds)),
                   *(f"{r:.2f}" for r in ratios[-1])])
-    show("geometric mean", [""] * 4 + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
+    show("geometric mean",
+         [""] * (2 + len(kinds)) + [f"{geometric_mean(c):.2f}" for c in zip(*ratios)])
 
 
 def memory_table(args):
@@ -155,6 +156,8 @@ def options():
                         help="inference instead of training, one sample at a time and a batch")
     parser.add_argument("--memory", action="store_true",
                         help="memory of training instead of its speed")
+    parser.add_argument("--onnxruntime", metavar="FOLDER",
+                        help="where onnxruntime-node is installed: inference against it, too")
     parser.add_argument("--networks", default="abcdef", help="letters of networks.py (abcdef)")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each (7)")
     parser.add_argument("--seconds", type=float, default=0.15, help="length of a slice (0.15)")
@@ -179,8 +182,10 @@ def main():
         print("bench-peers: PyTorch runs on the reference BLAS, which nobody would train with: "
               "apt-get install libopenblas0-pthread, or --any-blas", file=sys.stderr)
         sys.exit(SKIPPED)
-    print(f"PyTorch {torch.__version__} with {blas() or 'the reference BLAS'}, one thread, "
-          f"batches of {args.batch}, medians of {args.rounds} slices\n")
+    peers = f"PyTorch {torch.__version__} with {blas() or 'the reference BLAS'}"
+    if args.onnxruntime:
+        peers += f", ONNX Runtime {inference.onnx_runtime_version(args)}"
+    print(f"{peers}, one thread, batches of {args.batch}, medians of {args.rounds} slices\n")
     table = memory_table if args.memory else inference_table if args.inference else training_table
     table(args)
 
