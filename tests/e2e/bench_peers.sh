@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The comparison with PyTorch runs and prints its table, and so does that with ONNX Runtime where
-# scripts/bench-peers.sh has installed it; skipped where PyTorch is not there. How fast they are does
-# not matter here. To be called with the client.
+# scripts/bench-peers.sh has installed it; skipped where PyTorch is not there. How fast they are
+# does not matter here. To be called with the client.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 export PYTHONDONTWRITEBYTECODE=1
 client=$sim

@@ -1,6 +1,6 @@
 'use strict';
 // Runs models in ONNX Runtime on one thread. Every line of input is a request, answered by a line:
-//   {"open": MODEL, "input": FILE}  ->  the logits of all inputs. FILE holds one input after another.
+//   {"open": MODEL, "input": FILE}  ->  the logits of all inputs, which FILE holds.
 //   {"run": MODEL, "calls": N}      ->  seconds of processor time that N calls took.
 const fs = require('fs');
 const readline = require('readline');

@@ -43,9 +43,9 @@ class Fp32:
 
 
 class Int8(Fp32):
-    """u8 values, s8 weights with a scale for each output channel, s32 bias. Operations stand between
-    DequantizeLinear and QuantizeLinear; ONNX Runtime makes one operation on integers of the three.
-    The input is quantized already, the logits are real numbers."""
+    """u8 values, s8 weights with a scale for each output channel, s32 bias. Operations stand
+    between DequantizeLinear and QuantizeLinear; ONNX Runtime makes one operation on
+    integers of all. The input is quantized already, the logits are real numbers."""
 
     input_type = TensorProto.UINT8
     input_zero_point = 128
