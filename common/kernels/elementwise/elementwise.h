@@ -68,6 +68,8 @@ struct ElementwiseKernels {
   // dv = y > floor ? dy : 0; dbias[col] += dv.
   void (*bias_backward)(const float* y, const float* dy, std::ptrdiff_t rows, int width,
                         float floor, float* dv, float* dbias);
+  // sums[col] += v, row after row.
+  void (*sum_rows)(const float* v, std::ptrdiff_t rows, int width, float* sums);
 
   // real = scale * float(code - zero).
   void (*dequantize)(const std::uint8_t* codes, std::ptrdiff_t n, float scale, std::int32_t zero,

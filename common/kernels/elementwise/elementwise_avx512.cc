@@ -5,11 +5,18 @@ namespace {
 #include "common/kernels/elementwise/elementwise_body.inc"
 }  // namespace
 
-const ElementwiseKernels kElementwiseAvx512 = {"avx512",         Isa::kAvx512Vnni,
-                                               requantize,       requantize_backward,
-                                               quantize_weights, weights_backward,
-                                               add_bias,         bias_backward,
-                                               dequantize,       add,
-                                               add_backward,     sgd};
+const ElementwiseKernels kElementwiseAvx512 = {"avx512",
+                                               Isa::kAvx512Vnni,
+                                               requantize,
+                                               requantize_backward,
+                                               quantize_weights,
+                                               weights_backward,
+                                               add_bias,
+                                               bias_backward,
+                                               sum_rows,
+                                               dequantize,
+                                               add,
+                                               add_backward,
+                                               sgd};
 
 }  // namespace fedqat::kernels

@@ -5,9 +5,18 @@ namespace {
 #include "common/kernels/elementwise/elementwise_body.inc"
 }  // namespace
 
-const ElementwiseKernels kElementwiseScalar = {
-    "scalar",         Isa::kScalar, requantize,    requantize_backward, quantize_weights,
-    weights_backward, add_bias,     bias_backward, dequantize,          add,
-    add_backward,     sgd};
+const ElementwiseKernels kElementwiseScalar = {"scalar",
+                                               Isa::kScalar,
+                                               requantize,
+                                               requantize_backward,
+                                               quantize_weights,
+                                               weights_backward,
+                                               add_bias,
+                                               bias_backward,
+                                               sum_rows,
+                                               dequantize,
+                                               add,
+                                               add_backward,
+                                               sgd};
 
 }  // namespace fedqat::kernels

@@ -1,6 +1,8 @@
 // The kernels of the other files in this folder, for elementwise.cc alone.
 #pragma once
 
+#include <algorithm>
+
 #include "common/kernels/elementwise/elementwise.h"
 
 namespace fedqat::kernels {

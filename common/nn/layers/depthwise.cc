@@ -27,7 +27,7 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, const Layer
       range_(graph, step, memory) {
   const auto outputs = count(memory.max_batch) * step.out.size();
   const auto wide = count(joined_rows(channels_) * channels_);
-  memory.plan.add(dv_, step.out.size(), {memory.backward});
+  if (memory.integers || step.relu) memory.plan.add(dv_, step.out.size(), {memory.backward});
   w_ = Buffer<float>(count(taps_ * width_));
   dw_ = Buffer<float>(count(taps_ * width_));
   wide_bias_.resize(wide);
@@ -116,15 +116,14 @@ void DepthwiseLayer::backward(const Pass& pass) {
     std::fill(dw_.span().begin(), dw_.span().end(), 0.0F);
   }
   for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-    backward_output(pass, s);
-    backward_windows(pass, s);
+    backward_windows(pass, s, backward_output(pass, s));
   }
   if (!pass.last) return;
   set_sums(pass);
   backward_weights(pass);
 }
 
-void DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
+const float* DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
   const Value& y = pass.values[count(step_.output)];
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   const std::ptrdiff_t begin = s * out;
@@ -137,11 +136,13 @@ void DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
                  elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
                                                   integer_->wide_mult().data() + lane, y.grid.code,
                                                   dv, dbias, wide_dscale_.data() + lane);
+               } else if (step_.relu) {
+                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, 0, dv, dbias);
                } else {
-                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width,
-                                            step_.relu ? 0.0F : kNoFloor, dv, dbias);
+                 elementwise_.sum_rows(dy, rows, width, dbias);
                }
              });
+  return dv_.size() > 0 ? dv_.data() : y.grad.data() + begin;
 }
 
 void DepthwiseLayer::set_sums(const Pass& pass) {
@@ -162,10 +163,10 @@ void DepthwiseLayer::set_sums(const Pass& pass) {
   range_.finish(pass);
 }
 
-void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s) {
+void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s, const float* dv) {
   Value& x = pass.values[count(step_.inputs[0])];
   kernels::DepthwiseReal a = sample(pass, s);
-  a.dy = dv_.data();
+  a.dy = dv;
   a.dw = dw_.data();
   depthwise_.weight_gradient(a);
   if (!x.wants_grad) return;

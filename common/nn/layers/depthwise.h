@@ -24,10 +24,10 @@ class DepthwiseLayer final : public Layer {
   float* grad(const Pass& pass, int index) const;
   // x of a sample, real or as codes.
   kernels::DepthwiseReal sample(const Pass& pass, std::ptrdiff_t s) const;
-  // dv = gradient before activation and rounding of a sample, [rows, channels]; adds to the sums
-  // for the gradients of bias and scale.
-  void backward_output(const Pass& pass, std::ptrdiff_t s);
-  void backward_windows(const Pass& pass, std::ptrdiff_t s);
+  // Returns dv, the gradient before activation and rounding of a sample, [rows, channels]; adds to
+  // the sums for the gradients of bias and scale.
+  const float* backward_output(const Pass& pass, std::ptrdiff_t s);
+  void backward_windows(const Pass& pass, std::ptrdiff_t s, const float* dv);
   void set_sums(const Pass& pass);
   void backward_weights(const Pass& pass);
 
@@ -39,7 +39,7 @@ class DepthwiseLayer final : public Layer {
   const int channels_, taps_, width_;
   RangeLearner range_;
 
-  Buffer<float> dv_;      // of one sample
+  Buffer<float> dv_;      // of one sample; none where it is dy
   Buffer<float> w_, dw_;  // [taps, width]: as the kernels take them
   std::vector<float> wide_bias_, wide_dbias_;
   // Integer passes. Scales are real values, not log2.

@@ -30,7 +30,9 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
   if (conv && !in_int8) conv_real_.emplace(step);
   const auto weights = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(fan_in_);
   const auto outputs = static_cast<std::size_t>(memory.max_batch) * step.out.size();
-  if (!in_int8) memory.plan.add(dv_, conv ? step.out.size() : outputs, {memory.backward});
+  if (!in_int8 && (memory.integers || step.relu)) {
+    memory.plan.add(dv_, conv ? step.out.size() : outputs, {memory.backward});
+  }
   if (memory.integers) {
     integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward);
     if (in_int8) {
@@ -147,12 +149,10 @@ void LinearLayer::backward(const Pass& pass) {
   float* dw = grad(pass, step_.weight);
   if (conv_real_) {
     for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-      backward_output(pass, s, 1);
-      backward_conv(pass, s, w_used, dw);
+      backward_conv(pass, s, backward_output(pass, s, 1), w_used, dw);
     }
   } else {
-    backward_output(pass, 0, pass.n);
-    backward_dense(pass, w_used, dw);
+    backward_dense(pass, backward_output(pass, 0, pass.n), w_used, dw);
   }
   if (!pass.last) return;
   set_sums(pass);
@@ -174,11 +174,10 @@ void LinearLayer::learn_range(const Pass& pass) {
   range_.finish(pass);
 }
 
-void LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int samples) {
+const float* LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int samples) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   const std::ptrdiff_t begin = first * out;
-  const float floor = step_.relu ? 0.0F : kNoFloor;
   for_joined(begin, samples * out, static_cast<int>(wide_dbias_.size()),
              [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int lane) {
                const float* dy = y.grad.data() + at;
@@ -188,10 +187,13 @@ void LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int sa
                  elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
                                                   integer_->wide_mult().data() + lane, y.grid.code,
                                                   dv, dbias, wide_dscale_.data() + lane);
+               } else if (step_.relu) {
+                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, 0, dv, dbias);
                } else {
-                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, floor, dv, dbias);
+                 elementwise_.sum_rows(dy, rows, width, dbias);
                }
              });
+  return dv_.size() > 0 ? dv_.data() : y.grad.data() + begin;
 }
 
 void LinearLayer::set_sums(const Pass& pass) {
@@ -214,14 +216,14 @@ void LinearLayer::backward_scales(const Pass& pass, const float* w, float* dw) {
   for (std::size_t c = 0; c < w_scale_.size(); ++c) dtheta.set(c, w_scale_[c], dw_scale_[c]);
 }
 
-void LinearLayer::backward_dense(const Pass& pass, const float* w, float* dw) {
+void LinearLayer::backward_dense(const Pass& pass, const float* dv, const float* w, float* dw) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   // dw [channels, fan_in] = dv^T x
   kernels::SgemmArgs gw{};
   gw.m = channels_;
   gw.n = fan_in_;
   gw.k = pass.n;
-  gw.a = dv_.data();
+  gw.a = dv;
   gw.a_row = 1;
   gw.a_col = channels_;
   gw.b = pass.integers ? nullptr : x.real.data();
@@ -239,7 +241,7 @@ void LinearLayer::backward_dense(const Pass& pass, const float* w, float* dw) {
   gx.m = pass.n;
   gx.n = fan_in_;
   gx.k = channels_;
-  gx.a = dv_.data();
+  gx.a = dv;
   gx.a_row = channels_;
   gx.a_col = 1;
   gx.b = w;
@@ -252,18 +254,18 @@ void LinearLayer::backward_dense(const Pass& pass, const float* w, float* dw) {
   sgemm_.run(gx);
 }
 
-void LinearLayer::backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w,
-                                float* dw) {
+void LinearLayer::backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* dv,
+                                const float* w, float* dw) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const std::ptrdiff_t at = sample * static_cast<std::ptrdiff_t>(step_.in.size());
   if (pass.integers) {
-    conv_real_->weight_gradient(dv_.data(), x.codes.data() + at, x.grid.code.zero, sample > 0, dw,
+    conv_real_->weight_gradient(dv, x.codes.data() + at, x.grid.code.zero, sample > 0, dw,
                                 pass.scratch);
   } else {
-    conv_real_->weight_gradient(dv_.data(), x.real.data() + at, sample > 0, dw, pass.scratch);
+    conv_real_->weight_gradient(dv, x.real.data() + at, sample > 0, dw, pass.scratch);
   }
   if (!x.wants_grad) return;
-  conv_real_->input_gradient(dv_.data(), w, x.shared, x.grad.data() + at, pass.scratch);
+  conv_real_->input_gradient(dv, w, x.shared, x.grad.data() + at, pass.scratch);
 }
 
 }  // namespace fedqat

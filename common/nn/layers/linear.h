@@ -24,14 +24,15 @@ class LinearLayer final : public Layer {
   void load_codes(const Pass& pass);
   void forward_float(const Pass& pass);
   void add_bias(float* y, std::ptrdiff_t rows) const;
-  // dv = gradient before activation and rounding of `samples` samples, [rows, channels]; adds to
-  // the sums for the gradients of bias and scale.
-  void backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
+  // Returns dv, the gradient before activation and rounding of `samples` samples, [rows, channels];
+  // adds to the sums for the gradients of bias and scale.
+  const float* backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
   void set_sums(const Pass& pass);
   void learn_range(const Pass& pass);
   void backward_scales(const Pass& pass, const float* w, float* dw);
-  void backward_dense(const Pass& pass, const float* w, float* dw);
-  void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* w, float* dw);
+  void backward_dense(const Pass& pass, const float* dv, const float* w, float* dw);
+  void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* dv, const float* w,
+                     float* dw);
   std::span<const float> param(const Pass& pass, int index) const;
   float* grad(const Pass& pass, int index) const;
 
@@ -44,7 +45,7 @@ class LinearLayer final : public Layer {
   RangeLearner range_;
 
   std::optional<ConvReal> conv_real_;
-  Buffer<float> dv_;  // of the batch, or of one sample of Conv2D
+  Buffer<float> dv_;  // of the batch, or of one sample of Conv2D; none where it is dy
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
