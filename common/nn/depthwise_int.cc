@@ -12,7 +12,14 @@ DepthwiseInt::DepthwiseInt(const Step& step)
       packed_(kernels::packed_depthwise_size(window_)),
       start_(static_cast<std::size_t>(kernels::depthwise_width(step.out.c))),
       outside_(static_cast<std::size_t>(step.out.c)),
-      mult_(static_cast<std::size_t>(step.out.c)) {}
+      mult_(static_cast<std::size_t>(step.out.c)) {
+  if (depthwise_.forward_columns == nullptr || !kernels::fits_columns(window_)) return;
+  const auto width = static_cast<std::size_t>(kernels::columns_width(step.out.c));
+  columns_ = Buffer<std::int8_t>(width * static_cast<std::size_t>(window_.kw) *
+                                 static_cast<std::size_t>(kernels::kColumnRows));
+  column_start_.resize(width);
+  column_mult_.resize(width);
+}
 
 void DepthwiseInt::set(const std::int8_t* w, const float* w_scale, const std::int32_t* bias,
                        const ValueGrid& x, const ValueGrid& y) {
@@ -27,6 +34,14 @@ void DepthwiseInt::set(const std::int8_t* w, const float* w_scale, const std::in
     mult_[c] = (x.scale * w_scale[c]) / y.scale;
   }
   repeat_channels(mult_, wide_mult_);
+  if (columns_.size() == 0) return;
+  kernels::pack_columns(window_, w - mult_.size() * static_cast<std::size_t>(taps),
+                        columns_.data());
+  for (std::size_t c = 0; c < mult_.size(); ++c) {
+    const auto place = static_cast<std::size_t>(kernels::column_place(static_cast<int>(c)));
+    column_start_[place] = start_[c];
+    column_mult_[place] = mult_[c];
+  }
 }
 
 void DepthwiseInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
@@ -36,6 +51,14 @@ void DepthwiseInt::forward(const std::uint8_t* x, int n, std::int32_t* acc, std:
     depthwise_.forward_codes(
         {window_, x + s * in, outside_.data(), packed_.data(), start_.data(), acc + s * out});
     requantize(acc + s * out, y + s * out);
+  }
+}
+
+void DepthwiseInt::infer(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y) {
+  if (columns_.size() == 0) return forward(x, n, acc, y);
+  for (int s = 0; s < n; ++s, x += step_.in.size(), y += step_.out.size()) {
+    depthwise_.forward_columns({window_, x, outside_.data(), columns_.data(), column_start_.data(),
+                                column_mult_.data(), y_.code, y});
   }
 }
 

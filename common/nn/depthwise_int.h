@@ -23,6 +23,8 @@ class DepthwiseInt {
 
   // x [n, in], acc [n, out], y [n, out], with the slack of Buffer.
   void forward(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y);
+  // The same y; acc [n, out] is room that may be used.
+  void infer(const std::uint8_t* x, int n, std::int32_t* acc, std::uint8_t* y);
 
   // Of the last set(), repeated joined_rows(channels) times.
   const std::vector<float>& wide_mult() const { return wide_mult_; }
@@ -39,6 +41,10 @@ class DepthwiseInt {
   Buffer<std::int32_t> start_;
   Buffer<std::uint8_t> outside_;
   std::vector<float> mult_, wide_mult_;
+  // Where the kernel has forward_columns().
+  Buffer<std::int8_t> columns_;
+  std::vector<std::int32_t> column_start_;
+  std::vector<float> column_mult_;
   ValueGrid y_;
 };
 

@@ -100,7 +100,7 @@ void Engine::Impl::run_step(std::size_t i, int n) {
     case Op::kConv2d:
       return linear[i]->forward(x, n, y);
     case Op::kDepthwiseConv2d:
-      return depthwise[i]->forward(x, n, acc.data(), y);
+      return depthwise[i]->infer(x, n, acc.data(), y);
     case Op::kMaxPool:
       for (std::size_t k = 0; k < samples; ++k) {
         kernels::max_pool(window_of(s), x + k * in, y + k * out, nullptr);

@@ -25,6 +25,18 @@ void pack_depthwise(const Window& g, const std::int8_t* w, std::int16_t* packed)
   }
 }
 
+void pack_columns(const Window& g, const std::int8_t* w, std::int8_t* packed) {
+  const std::ptrdiff_t block = std::ptrdiff_t{kColumnBlock} * g.kw * kColumnRows;
+  std::fill_n(packed, columns_width(g.c) / kColumnBlock * block, std::int8_t{0});
+  for (int c = 0; c < g.c; ++c) {
+    std::int8_t* to =
+        packed + c / kColumnBlock * block + column_place(c) % kColumnBlock * kColumnRows;
+    for (int ky = 0; ky < g.kh; ++ky) {
+      for (int kx = 0; kx < g.kw; ++kx) to[kx * kColumnBlock * kColumnRows + ky] = *w++;
+    }
+  }
+}
+
 std::span<const DepthwiseKernel> depthwise_kernels() {
   static const std::vector<DepthwiseKernel> kernels = {
 #ifdef FEDQAT_HAVE_AVX512VNNI

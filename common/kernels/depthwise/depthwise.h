@@ -8,6 +8,7 @@
 
 #include "common/base/isa.h"
 #include "common/kernels/im2col/im2col.h"
+#include "common/kernels/output_grid.h"
 
 namespace fedqat::kernels {
 
@@ -42,6 +43,32 @@ std::size_t packed_depthwise_size(const Window& window);
 // w [c, taps] -> packed, packed_depthwise_size() long.
 void pack_depthwise(const Window& window, const std::int8_t* w, std::int16_t* packed);
 
+// The same sums, rounded at once: y[o,c] = clamp(rint(float(acc[o,c]) * mult[c]), low - zero,
+// high - zero) + zero, the bits of elementwise requantize(). Nothing outside of y is written.
+struct DepthwiseColumns {
+  Window window;  // fits_columns()
+  const std::uint8_t* x;
+  const std::uint8_t* outside;  // [c]
+  const std::int8_t* w;         // pack_columns()
+  const std::int32_t* start;    // [columns_width(c)], that of channel c at column_place(c)
+  const float* mult;            // "
+  OutputGrid grid;
+  std::uint8_t* y;
+};
+
+inline constexpr int kColumnBlock = 64;  // channels
+inline constexpr int kColumnRows = 4;
+constexpr bool fits_columns(const Window& g) { return g.kh <= kColumnRows && g.kw <= 16; }
+constexpr int columns_width(int c) { return (c + kColumnBlock - 1) / kColumnBlock * kColumnBlock; }
+// Within a block: vector (c % 16) / 4 of four, whose lanes of 16 bytes have four channels each.
+constexpr int column_place(int c) {
+  const int in_block = c % kColumnBlock;
+  return c - in_block + in_block % 16 / 4 * 16 + in_block / 16 * 4 + in_block % 4;
+}
+// w [c, taps] -> packed [block][kw][64 places][4 rows], kw * 4 * columns_width(c) long; zeros where
+// there is no channel or no row.
+void pack_columns(const Window& window, const std::int8_t* w, std::int8_t* packed);
+
 // Sums over taps inside the image, in ascending order; each is one chain of fused multiply-adds, so
 // every kernel gives the same bits.
 //   forward_real:     y[o,c]   = sum_t x[o,t,c] * w[t,c]
@@ -69,6 +96,7 @@ struct DepthwiseKernel {
   void (*forward_real)(const DepthwiseReal&);
   void (*weight_gradient)(const DepthwiseReal&);
   void (*input_gradient)(const DepthwiseReal&);
+  void (*forward_columns)(const DepthwiseColumns&) = nullptr;  // null: forward_codes() is as good
 };
 
 std::span<const DepthwiseKernel> depthwise_kernels();  // best first

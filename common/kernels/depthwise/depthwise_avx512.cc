@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "common/kernels/depthwise/columns512.h"
 #include "common/kernels/depthwise/depthwise_tables.h"
 #include "common/kernels/depthwise/depthwise_taps.h"
 
@@ -63,6 +64,7 @@ void forward_codes(const DepthwiseCodes& a) {
 }  // namespace
 
 const DepthwiseKernel kDepthwiseAvx512 = {"avx512",     Isa::kAvx512Vnni, forward_codes,
-                                          forward_real, weight_gradient,  input_gradient};
+                                          forward_real, weight_gradient,  input_gradient,
+                                          forward_columns};
 
 }  // namespace fedqat::kernels

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/rng.h"
+#include "common/kernels/elementwise/elementwise.h"
 #include "common/tensor/buffer.h"
 
 using namespace fedqat;
@@ -20,6 +21,8 @@ std::vector<Window> windows() {
     all.push_back({5, 6, c, 1, 1, 1, 0, 0});
   }
   all.push_back({25, 5, 64, 3, 3, 1, 1, 1});
+  all.push_back({3, 150, 70, 3, 3, 2, 1, 1});  // more than a block of channels, and of columns
+  all.push_back({4, 130, 130, 4, 5, 1, 2, 2});
   all.push_back({2, 2, 5, 5, 4, 1, 4, 3});  // windows that lie wholly outside
   all.push_back({1, 20, 6, 1, 7, 3, 0, 3});
   all.push_back({17, 18, 3, 16, 16, 1, 0, 0});  // kMaxTaps
@@ -45,6 +48,33 @@ Buffer<float> random_floats(std::size_t n, std::uint64_t seed) {
 template <class T>
 bool same(const Buffer<T>& a, const Buffer<T>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+// a: window and x.
+void check_columns(const DepthwiseKernel& kernel, DepthwiseColumns a, const std::int8_t* w,
+                   const std::int32_t* start, const std::int32_t* acc) {
+  const auto width = static_cast<std::size_t>(columns_width(a.window.c));
+  const auto channels = static_cast<std::size_t>(a.window.c);
+  const Sizes n(a.window);
+  Buffer<std::int8_t> packed(width * static_cast<std::size_t>(a.window.kw) * kColumnRows);
+  pack_columns(a.window, w, packed.data());
+  std::vector<std::int32_t> places(width);
+  std::vector<float> mult(channels), mult_places(width);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto place = static_cast<std::size_t>(column_place(static_cast<int>(c)));
+    places[place] = start[c];
+    mult_places[place] = mult[c] = 1e-4F * static_cast<float>(c % 7 + 1);
+  }
+  for (const OutputGrid grid : {OutputGrid{100, 0, 255}, OutputGrid{3, 3, 15}}) {
+    std::vector<std::uint8_t> y(n.out + 1, 77), expected(n.out + kSlackBytes);
+    a.w = packed.data(), a.start = places.data(), a.mult = mult_places.data(), a.grid = grid;
+    a.y = y.data();
+    kernel.forward_columns(a);
+    elementwise().requantize(acc, static_cast<std::ptrdiff_t>(n.out / channels), a.window.c,
+                             mult.data(), grid, expected.data());
+    CHECK(std::equal(y.begin(), y.end() - 1, expected.begin()));
+    CHECK(y.back() == 77);
+  }
 }
 
 void check_codes(const Window& g, int zero, bool extreme) {
@@ -76,6 +106,9 @@ void check_codes(const Window& g, int zero, bool extreme) {
     if (!cpu_has(kernel.isa)) continue;
     INFO(kernel.name << " " << g.h << "x" << g.w << "x" << g.c << " by " << g.kh << "x" << g.kw);
     CHECK(same(run(kernel.forward_codes), expected));
+    if (kernel.forward_columns == nullptr || !fits_columns(g)) continue;
+    check_columns(kernel, {g, x.data(), outside.data(), nullptr, nullptr, nullptr, {}, nullptr},
+                  w.data(), start.data(), expected.data());
   }
 }
 
