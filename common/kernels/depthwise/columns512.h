@@ -13,8 +13,8 @@ namespace fedqat::kernels {
 namespace {
 
 constexpr int kBlock = kColumnBlock;  // channels: a vector of codes
-constexpr int kGroups = 4;               // vectors of sums of a block, in the order of column_place()
-constexpr int kColumns = 64;             // interleaved at once, in L1
+constexpr int kGroups = 4;            // vectors of sums of a block, in the order of column_place()
+constexpr int kColumns = 64;          // interleaved at once, in L1
 
 inline __m512i* vector_at(std::uint8_t* p, int i) { return reinterpret_cast<__m512i*>(p) + i; }
 
@@ -75,10 +75,10 @@ void forward_block(const DepthwiseColumns& a, int first) {
       for (int j = 0; j < (outputs - 1) * g.stride + kw; ++j) {
         const std::uint8_t* rows[4];
         for (int ky = 0; ky < 4; ++ky) {
-          const bool inside = ky < g.kh && iy + ky >= 0 && iy + ky < g.h && ix + j >= 0 &&
-                              ix + j < g.w;
-          rows[ky] = (inside ? a.x + (std::ptrdiff_t{iy + ky} * g.w + ix + j) * g.c : a.outside) +
-                     first;
+          const bool inside =
+              ky < g.kh && iy + ky >= 0 && iy + ky < g.h && ix + j >= 0 && ix + j < g.w;
+          rows[ky] =
+              (inside ? a.x + (std::ptrdiff_t{iy + ky} * g.w + ix + j) * g.c : a.outside) + first;
         }
         interleave(rows, mask, columns + j * kGroups * 64);
       }

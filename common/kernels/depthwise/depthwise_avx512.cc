@@ -63,8 +63,8 @@ void forward_codes(const DepthwiseCodes& a) {
 
 }  // namespace
 
-const DepthwiseKernel kDepthwiseAvx512 = {"avx512",     Isa::kAvx512Vnni, forward_codes,
-                                          forward_real, weight_gradient,  input_gradient,
+const DepthwiseKernel kDepthwiseAvx512 = {"avx512",       Isa::kAvx512Vnni, forward_codes,
+                                          forward_real,   weight_gradient,  input_gradient,
                                           forward_columns};
 
 }  // namespace fedqat::kernels

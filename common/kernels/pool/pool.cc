@@ -23,9 +23,9 @@ void for_windows(const Window& g, Body body) {
 constexpr int kCodes = 16;
 using Codes [[gnu::vector_size(16)]] = std::uint8_t;
 using Shorts [[gnu::vector_size(16)]] = std::int16_t;
-using ShortPositions [[gnu::vector_size(16)]] = std::uint16_t;
+using UnsignedShorts [[gnu::vector_size(16)]] = std::uint16_t;
 using HalfCodes [[gnu::vector_size(8)]] = std::uint8_t;
-using ShortSums [[gnu::vector_size(32)]] = std::uint16_t;
+constexpr int kShorts = 8;
 constexpr int kMostShortSum = 65535 / 255;  // codes
 constexpr int kReals = 4;
 using Reals [[gnu::vector_size(16)]] = float;
@@ -234,7 +234,7 @@ void max_pool_scatter(const Window& g, const std::uint8_t* y, const std::uint8_t
 
 void max_pool_scatter(const Window& g, const std::int16_t* y, const std::uint8_t* which,
                       std::int16_t* x) {
-  scatter<Shorts, ShortPositions, HalfCodes>(g, y, which, std::int16_t{0}, x);
+  scatter<Shorts, UnsignedShorts, HalfCodes>(g, y, which, std::int16_t{0}, x);
 }
 
 void sum_pool(const Window& g, const std::uint8_t* x, std::int32_t zero, std::int32_t* y) {
@@ -242,15 +242,15 @@ void sum_pool(const Window& g, const std::uint8_t* x, std::int32_t zero, std::in
   const std::int32_t start = -zero * g.kh * g.kw;
   for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
     int c = 0;
-    for (; c + kCodes <= g.c && g.kh * g.kw <= kMostShortSum; c += kCodes) {
-      ShortSums sums = {};
+    for (; c + kShorts <= g.c && g.kh * g.kw <= kMostShortSum; c += kShorts) {
+      UnsignedShorts sums = {};
       for (int ky = 0; ky < g.kh; ++ky) {
         const std::uint8_t* from = x + in + ky * row + c;
         for (int kx = 0; kx < g.kw; ++kx, from += g.c) {
-          sums += __builtin_convertvector(load<Codes>(from), ShortSums);
+          sums += __builtin_convertvector(load<HalfCodes>(from), UnsignedShorts);
         }
       }
-      for (int i = 0; i < kCodes; ++i) y[out + c + i] = start + sums[i];
+      for (int i = 0; i < kShorts; ++i) y[out + c + i] = start + sums[i];
     }
     for (; c < g.c; ++c) {
       std::int32_t sum = start;
