@@ -122,3 +122,22 @@ TEST_CASE("requantize_backward: gradients follow LSQ's three regions") {
     CHECK(ds[4] == 30);
   });
 }
+
+TEST_CASE("sum_rows: adds to the sums row after row, in every kernel") {
+  for (const int width : {1, 6, 63, 64, 65, 200}) {
+    const auto w = static_cast<std::size_t>(width);
+    Rng rng({.seed = w});
+    std::vector<float> v(17 * w), start(w);
+    for (float& x : v) x = static_cast<float>(rng.normal());
+    for (float& x : start) x = static_cast<float>(rng.normal());
+    std::vector<float> expected = start;
+    for (std::size_t i = 0; i < v.size(); ++i) expected[i % w] += v[i];
+    for (const ElementwiseKernels& k : elementwise_kernels()) {
+      if (!cpu_has(k.isa)) continue;
+      INFO(k.name << " " << width);
+      std::vector<float> sums = start;
+      k.sum_rows(v.data(), 17, width, sums.data());
+      CHECK(sums == expected);
+    }
+  }
+}
