@@ -54,11 +54,13 @@ struct Engine::Impl {
   // Integer models: parallel to graph.steps, values one longer.
   std::vector<std::optional<LinearInt>> linear;
   std::vector<std::optional<DepthwiseInt>> depthwise;
+  std::vector<bool> pooled;  // step i makes the outputs of i + 1, too, and none of its own
   std::vector<ValueGrid> grids;
   std::vector<Buffer<std::uint8_t>> values;
   Buffer<std::int32_t> acc;
 
   void prepare_integers();
+  bool pools(std::size_t i) const;
   void run_step(std::size_t i, int n);
   std::span<const std::uint8_t> run_steps(const std::uint8_t* codes, int n);
 };
@@ -68,12 +70,12 @@ void Engine::Impl::prepare_integers() {
   values.emplace_back(batch * graph.spec.input.size());
   linear.resize(graph.steps.size());
   depthwise.resize(graph.steps.size());
+  pooled.resize(graph.steps.size());
   std::size_t largest = 0;
   for (std::size_t i = 0; i < graph.steps.size(); ++i) {
     const Step& s = graph.steps[i];
     const PackedStep& p = model.steps[i];
     const ValueGrid x = grids[static_cast<std::size_t>(s.inputs[0])];
-    values.emplace_back(batch * s.out.size());
     largest = std::max(largest, batch * s.out.size());
     const auto set = [&](auto& step) {
       step.emplace(s);
@@ -84,8 +86,19 @@ void Engine::Impl::prepare_integers() {
     } else if (s.has_weights()) {
       set(linear[i]);
     }
+    pooled[i] = pools(i);
+    values.emplace_back(pooled[i] ? 0 : batch * s.out.size());
   }
   acc = Buffer<std::int32_t>(largest);
+}
+
+bool Engine::Impl::pools(std::size_t i) const {
+  if (i + 1 == graph.steps.size() || !linear[i].has_value()) return false;
+  const int value = graph.steps[i].output;
+  std::ptrdiff_t readers = 0;
+  for (const Step& s : graph.steps) readers += std::count(s.inputs.begin(), s.inputs.end(), value);
+  const Step& next = graph.steps[i + 1];
+  return readers == 1 && next.inputs[0] == value && linear[i]->pools(next);
 }
 
 void Engine::Impl::run_step(std::size_t i, int n) {
@@ -98,6 +111,7 @@ void Engine::Impl::run_step(std::size_t i, int n) {
   switch (s.op) {
     case Op::kDense:
     case Op::kConv2d:
+      if (pooled[i]) return linear[i]->forward_pooled(x, n, values[i + 2].data());
       return linear[i]->forward(x, n, y);
     case Op::kDepthwiseConv2d:
       return depthwise[i]->infer(x, n, acc.data(), y);
@@ -128,7 +142,9 @@ void Engine::Impl::run_step(std::size_t i, int n) {
 
 std::span<const std::uint8_t> Engine::Impl::run_steps(const std::uint8_t* codes, int n) {
   std::copy_n(codes, static_cast<std::size_t>(n) * graph.spec.input.size(), values[0].data());
-  for (std::size_t i = 0; i < graph.steps.size(); ++i) run_step(i, n);
+  for (std::size_t i = 0; i < graph.steps.size(); ++i) {
+    if (i == 0 || !pooled[i - 1]) run_step(i, n);
+  }
   return values.back().span();
 }
 

@@ -11,8 +11,10 @@ namespace {
 
 constexpr int kBlockRows = 1024;
 constexpr int kVectorElements = 64;
-constexpr int kPackedBlock = 1 << 18;  // weights
-constexpr int kLeastChannels = 64;     // whole panels of every kernel
+constexpr int kPooledChannels = 32;          // at least: fewer are as well pooled afterwards
+constexpr std::ptrdiff_t kStripSums = 4096;  // 16 KiB, in L1
+constexpr int kPackedBlock = 1 << 18;        // weights
+constexpr int kLeastChannels = 64;           // whole panels of every kernel
 
 // Outputs further on.
 void skip(kernels::QgemmArgs& g, std::ptrdiff_t outputs) {
@@ -143,8 +145,7 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
   repeat_channels(mult_, wide_mult_);
 }
 
-void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc,
-                        std::int8_t* residual) {
+kernels::QgemmArgs LinearInt::args() const {
   kernels::QgemmArgs g{};
   g.n = step_.out.c;
   g.k = depth_;
@@ -154,6 +155,12 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
   g.mult = mult_.data();
   g.grid = y_.code;
   g.ldacc = g.ldy = g.ldresidual = step_.out.c;
+  return g;
+}
+
+void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int32_t* acc,
+                        std::int8_t* residual) {
+  kernels::QgemmArgs g = args();
   g.y = y;
   g.acc = acc;
   g.residual = residual;
@@ -198,8 +205,7 @@ bool LinearInt::in_windows() const {
   return unfold_.has_value() && qgemm_.windows && step_.out.w >= kFew;
 }
 
-// Windows where they lie in the image, sample after sample.
-void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g) {
+void LinearInt::place_windows(kernels::QgemmArgs& g) const {
   const kernels::Window& w = unfold_->inside();
   g.m = step_.out.h * step_.out.w;
   g.lda = std::ptrdiff_t{w.stride} * w.c;
@@ -207,10 +213,47 @@ void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs
   g.run_stride = std::ptrdiff_t{w.w} * w.c;
   g.group_rows = step_.out.w;
   g.group_stride = w.stride * g.run_stride;
+}
+
+// Sample after sample.
+void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g) {
+  place_windows(g);
   for (int s = 0; s < n; ++s, x += step_.in.size()) {
     g.a = unfold_->padded(x, static_cast<std::uint8_t>(x_.code.zero));
     qgemm_.run(g);
     skip(g, static_cast<std::ptrdiff_t>(step_.out.size()));
+  }
+}
+
+bool LinearInt::pools(const Step& pool) const {
+  return in_windows() && step_.out.c >= kPooledChannels && pool.op == Op::kMaxPool &&
+         pool.kernel_h == 2 && pool.kernel_w == 2 && pool.stride == 2;
+}
+
+void LinearInt::forward_pooled(const std::uint8_t* x, int n, std::uint8_t* y) {
+  const std::ptrdiff_t line = std::ptrdiff_t{step_.out.w} * step_.out.c;
+  const int pooled = step_.out.h / 2, width = step_.out.w / 2;
+  const int together =
+      static_cast<int>(std::clamp<std::ptrdiff_t>(kStripSums / (2 * line), 1, pooled));
+  if (strip_.size() == 0) {
+    strip_ = Buffer<std::int32_t>(static_cast<std::size_t>(2 * line * together));
+  }
+  kernels::QgemmArgs g = args();
+  place_windows(g);
+  g.acc = strip_.data();
+  const auto& elementwise = kernels::elementwise();
+  for (int s = 0; s < n; ++s, x += step_.in.size()) {
+    const std::uint8_t* image = unfold_->padded(x, static_cast<std::uint8_t>(x_.code.zero));
+    for (int first = 0; first < pooled; first += together) {
+      const int lines = std::min(together, pooled - first);
+      g.m = 2 * lines * step_.out.w;
+      g.a = image + 2 * first * g.group_stride;
+      qgemm_.run(g);
+      for (int i = 0; i < lines; ++i, y += std::ptrdiff_t{width} * step_.out.c) {
+        elementwise.requantize_maxima(strip_.data() + 2 * i * line, line, width, step_.out.c,
+                                      mult_.data(), y_.code, y);
+      }
+    }
   }
 }
 

@@ -82,11 +82,20 @@ class LinearInt {
   // Of the last set(), repeated joined_rows(channels) times.
   const std::vector<float>& wide_mult() const { return wide_mult_; }
 
+  // Whether forward_pooled() is there for a MaxPool of this step's outputs.
+  bool pools(const Step& pool) const;
+  // forward() and the pool: y [n, pool.out], the same codes. Sums are compared before they are
+  // rounded, which are fewer then.
+  void forward_pooled(const std::uint8_t* x, int n, std::uint8_t* y);
+
  private:
   LinearInt(const Step& step, MemoryPlan* plan, Lifetime life);
+  kernels::QgemmArgs args() const;
   bool in_windows() const;
   void forward_dense(kernels::QgemmArgs g);
   void forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g);
+  // Of a sample: windows where they lie in the image.
+  void place_windows(kernels::QgemmArgs& g) const;
 
   const Step step_;
   const kernels::QgemmKernel& qgemm_;
@@ -98,6 +107,7 @@ class LinearInt {
   std::optional<Patches> unfold_;
   Buffer<std::byte> packed_;
   Buffer<std::uint8_t> patches_;
+  Buffer<std::int32_t> strip_;     // sums of some lines of outputs, of forward_pooled()
   std::vector<std::int8_t> runs_;  // weights [channels, depth_], where depth_ > fan_in_
   std::vector<std::int32_t> bias_;
   std::vector<float> mult_, wide_mult_;

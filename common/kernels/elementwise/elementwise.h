@@ -46,7 +46,12 @@ struct ElementwiseKernels {
   void (*requantize)(const std::int32_t* acc, std::ptrdiff_t rows, int width, const float* mult,
                      const OutputGrid& grid, std::uint8_t* y);
 
-  // Straight-through estimator of the above, LSQ's regions [Esser20] eq. 3:
+  // The same of the greatest of 2x2 acc: lines 2i and 2i + 1 of acc lie `line` apart, their pixels
+  // [width] without gaps; y [pixels, width]. mult >= 0: the greatest sum has the greatest code.
+  void (*requantize_maxima)(const std::int32_t* acc, std::ptrdiff_t line, int pixels, int width,
+                            const float* mult, const OutputGrid& grid, std::uint8_t* y);
+
+  // Straight-through estimator of requantize(), LSQ's regions [Esser20] eq. 3:
   // inside = low < t + zero < high; dv = inside ? dy : 0; dbias[col] += dv;
   // dscale[col] += dy * (rint(clamp(t)) - (inside ? t : 0)).
   void (*requantize_backward)(const std::int32_t* acc, const float* dy, std::ptrdiff_t rows,

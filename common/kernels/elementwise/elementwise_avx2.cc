@@ -8,6 +8,7 @@ namespace {
 const ElementwiseKernels kElementwiseAvx2 = {"avx2",
                                              Isa::kAvx2,
                                              requantize,
+                                             requantize_maxima,
                                              requantize_backward,
                                              quantize_weights,
                                              weights_backward,

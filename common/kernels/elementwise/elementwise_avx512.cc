@@ -8,6 +8,7 @@ namespace {
 const ElementwiseKernels kElementwiseAvx512 = {"avx512",
                                                Isa::kAvx512Vnni,
                                                requantize,
+                                               requantize_maxima,
                                                requantize_backward,
                                                quantize_weights,
                                                weights_backward,

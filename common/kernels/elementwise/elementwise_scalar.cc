@@ -8,6 +8,7 @@ namespace {
 const ElementwiseKernels kElementwiseScalar = {"scalar",
                                                Isa::kScalar,
                                                requantize,
+                                               requantize_maxima,
                                                requantize_backward,
                                                quantize_weights,
                                                weights_backward,

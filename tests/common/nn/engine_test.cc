@@ -42,6 +42,9 @@ std::vector<Case> cases() {
   for (const char* name : {"softmax", "mlp-32-16", "digits-cnn", "resnet8"}) {
     all.push_back({*model_from_zoo(name, {12, 12, 1}, 10), {}});
   }
+  // Convolutions whose sums are pooled before they are rounded, of even and odd sizes.
+  all.push_back({*model_from_zoo("femnist-cnn", {17, 27, 1}, 5), {}});
+  all.push_back({*model_from_zoo("cifar-cnn", {20, 22, 3}, 5), {4, 4, 8}});
   return all;
 }
 
