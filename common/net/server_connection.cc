@@ -21,8 +21,8 @@ constexpr std::int64_t kLingerMs = 1000;
 // OpenSSL's receive buffer inside a large frame: one system call fills it, instead of two for each
 // record of 16 KiB. In small ones its own 17 KiB do.
 constexpr std::size_t kLargeReadBuffer = std::size_t{128} << 10;
-// Memory is touched as the bytes arrive, not when they are announced.
-constexpr std::size_t kGrow = std::size_t{64} << 10;
+// Memory is touched as the bytes arrive, not when they are announced; a record at a time, in L1.
+constexpr std::size_t kGrow = std::size_t{16} << 10;
 // A connection that always has bytes gives way to others after these.
 constexpr std::size_t kTurnSteps = 64;
 

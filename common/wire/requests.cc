@@ -142,10 +142,7 @@ std::optional<RawUpload> find_upload(ByteView frame) {
   ByteView name, stats;
   const auto read_bytes = [&in](ByteView& out) {
     std::uint32_t n = 0;
-    if (!in.ReadVarint32(&n) || static_cast<int>(n) < 0 ||
-        static_cast<int>(n) > in.BytesUntilTotalBytesLimit()) {
-      return false;
-    }
+    if (!in.ReadVarint32(&n) || static_cast<int>(n) < 0) return false;
     const void* at = nullptr;
     int have = 0;
     if (n > 0 && (!in.GetDirectBufferPointer(&at, &have) || have < static_cast<int>(n))) {
@@ -254,8 +251,10 @@ Bytes encode_request(const Request& request) {
 Result<Request> decode_request(Bytes&& frame) {
   auto raw = find_upload(frame);
   if (!raw) return decode_request(ByteView(frame));
-  const auto at = static_cast<std::size_t>(raw->data.data() - frame.data());
-  if (!raw->data.empty()) raw->message.data = Slice(std::move(frame), at, raw->data.size());
+  if (!raw->data.empty()) {
+    const auto at = static_cast<std::size_t>(raw->data.data() - frame.data());
+    raw->message.data = Slice(std::move(frame), at, raw->data.size());
+  }
   return check(std::move(raw->message), raw->crc);
 }
 

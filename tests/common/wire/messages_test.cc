@@ -77,6 +77,23 @@ TEST_CASE("messages: requests come back") {
   REQUIRE(std::get<FetchModel>(*steps).from == 0U);
 }
 
+TEST_CASE("messages: the data of an upload stays in its frame") {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, kChunkBytes}) {
+    UploadUpdate upload = some_upload();
+    upload.data = Bytes(size, std::byte{7});
+    upload.payload_size = size;
+    Bytes frame = encode_request(upload);
+    const std::byte* const begin = frame.data();
+    const std::byte* const end = begin + frame.size();
+    const auto request = decode_request(std::move(frame));
+    REQUIRE(request);
+    const Slice& data = std::get<UploadUpdate>(*request).data;
+    REQUIRE(data == upload.data);
+    REQUIRE(data.begin() > begin);
+    REQUIRE(data.end() < end);
+  }
+}
+
 TEST_CASE("messages: statistics come back") {
   const auto back = decode_stats(encode_stats(some_stats()));
   REQUIRE(back);
