@@ -22,15 +22,16 @@ void for_each_batch(std::span<const std::uint32_t> order, std::size_t batch, Vis
 
 }  // namespace
 
-LocalTrainer::LocalTrainer(const Graph& graph, const InputGrid& input)
-    : graph_(graph), input_(input), sgd_(graph) {}
+LocalTrainer::LocalTrainer(const Graph& graph, const InputGrid& input, int threads)
+    : graph_(graph), input_(input), team_(std::make_unique<Team>(threads)), sgd_(graph) {}
 
 void LocalTrainer::reserve(const Dataset& data, const LocalTraining& training) {
   if (training.batch > capacity_ || training.backward != backward_) {
     capacity_ = std::max(capacity_, training.batch);
     backward_ = training.backward;
     network_.reset();
-    network_ = std::make_unique<Network>(graph_, input_, static_cast<int>(capacity_), backward_);
+    network_ = std::make_unique<Network>(graph_, input_, static_cast<int>(capacity_), backward_,
+                                         team_.get());
   }
   codes_.resize(std::size_t{capacity_} * data.shape.size());
   labels_.resize(capacity_);
@@ -94,7 +95,7 @@ Result<LocalResult> LocalTrainer::train(const ModelState& model, const Task& tas
   }
   reserve(data, t);
   network_->load(model);
-  sgd_.start(model.params);
+  sgd_.start(model.params, t.momentum != 0);
   LocalResult result;
   TrainCheckpoint place;
   if (checkpointer != nullptr) {

@@ -25,7 +25,8 @@ struct LocalResult {
 // one for each thread. Depends on (model, task, data, samples) alone.
 class LocalTrainer {
  public:
-  LocalTrainer(const Graph& graph, const InputGrid& input);  // graph must outlive this
+  // graph must outlive this. A step may use so many threads; the result is the same.
+  LocalTrainer(const Graph& graph, const InputGrid& input, int threads = 1);
 
   // samples: indices into data, at least one. The order of every epoch is drawn from (seed, round,
   // client); the last batch of an epoch may be smaller. kInvalid: the loss is not finite; shape or
@@ -50,6 +51,7 @@ class LocalTrainer {
 
   const Graph& graph_;
   InputGrid input_;
+  std::unique_ptr<Team> team_;
   std::unique_ptr<Network> network_;
   std::uint32_t capacity_ = 0;            // batch that network_ holds
   Backward backward_ = Backward::kFloat;  // and how it computes gradients

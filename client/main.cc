@@ -119,6 +119,11 @@ void add_bench(Program& program) {
       ->allow_extra_args(false)
       ->check(not_empty);
   add_backend(command, bench.input);
+  command
+      .add_option("--threads", bench.threads,
+                  "Measures training in integers with so many threads, too; duty.threads")
+      ->type_name("N")
+      ->check(whole_number("duty", "threads"));
   command.add_option("--batch", bench.batch, "Samples in a step, instead of client.batch")
       ->type_name("N")
       ->check(whole_number("client", "batch"));
@@ -145,14 +150,17 @@ void add_bench(Program& program) {
   command.footer(
       "With CONFIG its network and data are measured, without it six networks on noise; [quant] "
       "and [client] apply to both.\nColumns: mean and deviation over the repeats, in time of the "
-      "processor; operations are 2 "
+      "processor, with several threads in seconds; operations are 2 "
       "a MAC forward and 6 in training, less the gradient of the first layer's input; of peak: "
-      "of what this core's multiply instruction does in registers, measured, fp32 or int8 as the "
-      "row; memory: heap that network, trainer and update take. docs/performance.md says more.\n"
+      "of what this core's multiply instruction does in registers, measured, times threads, fp32 "
+      "or "
+      "int8 as the row; memory: heap that network, trainer and update take. docs/performance.md "
+      "says more.\n"
       "Examples:\n"
       "  fedqat-client bench\n"
       "  fedqat-client bench --model lenet5,mlp-64@561:6 --batch 16 --md\n"
       "  fedqat-client bench --model cifar-cnn --isa scalar,avx2 --repeat 10 --csv\n"
+      "  fedqat-client bench --model cifar-cnn,ds-cnn --threads 4\n"
       "  fedqat-client bench configs/mnist-lenet5.toml --synthetic");
 }
 

@@ -25,10 +25,10 @@ void scale_step(float rate, std::size_t n, const float* __restrict g, Bounds bou
 
 Sgd::Sgd(const Graph& graph) : graph_(graph), elementwise_(kernels::elementwise()) {}
 
-void Sgd::start(std::span<const float> anchor) {
+void Sgd::start(std::span<const float> anchor, bool momentum) {
   FEDQAT_CHECK(anchor.size() == graph_.param_count);
   anchor_ = anchor;
-  std::fill(velocity_.begin(), velocity_.end(), 0.0F);
+  velocity_.assign(momentum ? graph_.param_count : 0, 0.0F);
 }
 
 void Sgd::set_velocity(std::span<const float> velocity) {
@@ -57,7 +57,6 @@ void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<c
     case ParamKind::kGamma:
     case ParamKind::kBeta: {
       const float decay = p.kind == ParamKind::kWeight ? t.weight_decay : 0;
-      if (t.momentum != 0 && velocity_.empty()) velocity_.resize(graph_.param_count);
       elementwise_.sgd({static_cast<std::ptrdiff_t>(grads.size()), t.learning_rate, t.momentum,
                         decay, t.prox_mu, g, anchor_.data() + at,
                         t.momentum != 0 ? velocity_.data() + at : nullptr, w});
@@ -86,12 +85,8 @@ std::vector<float> Sgd::delta(std::vector<float> params) const {
   return params;
 }
 
-void SgdSink::take(int param, std::size_t first, std::span<const float> gradient) {
-  if (kure_ != nullptr) {
-    sum_.assign(gradient.begin(), gradient.end());
-    kure_->add(param, first, params_, sum_);
-    gradient = sum_;
-  }
+void SgdSink::take(int param, std::size_t first, std::span<float> gradient) {
+  if (kure_ != nullptr) kure_->add(param, first, params_, gradient);
   sgd_.step(training_, param, first, gradient, params_);
 }
 

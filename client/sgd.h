@@ -21,14 +21,15 @@ namespace fedqat {
 //   offsets: as scales, then clamped to 0..1
 //   running statistics: s -= kStatisticsMomentum g, where g = s - the batch's
 // binary32, in this order, so that every machine takes the same step. Without momentum v takes no
-// memory. Not thread-safe.
+// memory. step() may run on several threads at once, for different elements.
 inline constexpr float kMaxScaleStep = 0.05F;
 
 class Sgd {
  public:
   explicit Sgd(const Graph& graph);  // must outlive this
 
-  void start(std::span<const float> anchor);  // v = 0; a must stay there until the last step
+  // v = 0, which is there if there is momentum; a must stay there until the last step.
+  void start(std::span<const float> anchor, bool momentum);
   void set_velocity(std::span<const float> velocity);
   std::span<const float> velocity() const { return velocity_; }  // empty: 0
   void step(const LocalTraining& training, std::span<const float> grads, std::span<float> params);
@@ -52,14 +53,13 @@ class SgdSink final : public GradientSink {
   SgdSink(Sgd& sgd, const LocalTraining& training, std::span<float> params,
           const Kure* kure = nullptr)
       : sgd_(sgd), training_(training), params_(params), kure_(kure) {}
-  void take(int param, std::size_t first, std::span<const float> gradient) override;
+  void take(int param, std::size_t first, std::span<float> gradient) override;
 
  private:
   Sgd& sgd_;
   const LocalTraining& training_;
   std::span<float> params_;
   const Kure* kure_;
-  std::vector<float> sum_;
 };
 
 }  // namespace fedqat

@@ -42,13 +42,16 @@ struct BenchRow {
   std::string test;  // "train fp32", "train W8A8", "infer W8A8"
   int batch = 0;
   std::string isa;
+  int threads = 1;           // of training
   double samples_per_s = 0;  // mean over the repeats
   double deviation = 0;      // of samples_per_s over the repeats; 0 for one
   double gop_per_s = 0;
   double peak_gop_per_s = 0;  // of one core, measured, in the row's number format; 0: not known
   std::uint64_t memory_bytes = 0;  // heap that network, trainer and update take; 0: not measured
 
-  double share_of_peak() const { return peak_gop_per_s > 0 ? gop_per_s / peak_gop_per_s : 0; }
+  double share_of_peak() const {
+    return peak_gop_per_s > 0 ? gop_per_s / (threads * peak_gop_per_s) : 0;
+  }
   double us_per_sample() const { return samples_per_s > 0 ? 1e6 / samples_per_s : 0; }
 };
 void to_json(nlohmann::ordered_json& json, const BenchRow& row);
@@ -62,9 +65,10 @@ struct BenchTiming {
 };
 using BenchSink = std::function<void(const BenchRow&)>;
 
-// Rows of one model with the best instruction set: training in fp32, training quantized, inference
-// in batches of 1 and of config.client.batch; with another backend only inference, its name in the
-// place of the instruction set. All in this thread and its time of the processor.
+// Rows of one model with the best instruction set: training in fp32, training quantized, the same
+// with config.duty.threads where that is more than 1, inference in batches of 1 and of
+// config.client.batch; with another backend only inference, its name in the place of the
+// instruction set. In this thread's time of the processor, with several threads in seconds.
 // kInvalid.
 Result<void> measure(const BenchModel& model, const wire::Config& config, const BenchTiming& timing,
                      const BenchSink& sink);

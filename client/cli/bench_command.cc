@@ -48,6 +48,9 @@ BenchFormat format_of(const BenchOptions& options) {
 int bench_command(const BenchOptions& options, Fs& fs) {
   InputOptions input = options.input;
   if (options.batch) input.overrides.push_back("client.batch=" + std::to_string(*options.batch));
+  if (options.threads) {
+    input.overrides.push_back("duty.threads=" + std::to_string(*options.threads));
+  }
   const auto config = client_config(fs, input);
   if (!config) return complain(config.error());
   const auto models = bench_models(fs, *config, options);

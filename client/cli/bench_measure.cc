@@ -42,32 +42,38 @@ void quantize_somehow(const Graph& graph, ModelState& state) {
   }
 }
 
-// The processor's time for this thread: what other programs take does not count.
-double cpu_seconds() {
+using Clock = double (*)();  // seconds
+
+double seconds_by(clockid_t clock) {
   timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  ::clock_gettime(clock, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
+// The processor's time for this thread: what other programs take does not count.
+double cpu_seconds() { return seconds_by(CLOCK_THREAD_CPUTIME_ID); }
+double wall_seconds() { return seconds_by(CLOCK_MONOTONIC); }
 
 template <class Work>
-double seconds_of(Work work) {
-  const double start = cpu_seconds();
+double seconds_of(Clock clock, Work work) {
+  const double start = clock();
   work();
-  return std::max(1e-9, cpu_seconds() - start);
+  return std::max(1e-9, clock() - start);
 }
 
 // Calls run(steps) for every repeat, with steps that take about timing.seconds, and fills in mean
 // and deviation of the rate. The first calls are not counted: they find caches and clock cold.
 template <class Run>
 void measure_rate(const BenchTiming& timing, Run run, BenchRow& row) {
+  const Clock clock = row.threads > 1 ? wall_seconds : cpu_seconds;
   run(1);
-  const double once = seconds_of([&] { run(1); });
+  const double once = seconds_of(clock, [&] { run(1); });
   const int trial = static_cast<int>(std::clamp(timing.seconds / 10 / once, 1.0, kMostTrials));
-  const double step = seconds_of([&] { run(trial); }) / trial;
+  const double step = seconds_of(clock, [&] { run(trial); }) / trial;
   const int steps = static_cast<int>(std::clamp(timing.seconds / step, 1.0, kMostSteps));
   std::vector<double> rates;
   for (int i = 0; i < timing.repeats; ++i) {
-    rates.push_back(steps * static_cast<double>(row.batch) / seconds_of([&] { run(steps); }));
+    rates.push_back(steps * static_cast<double>(row.batch) /
+                    seconds_of(clock, [&] { run(steps); }));
   }
   double sum = 0, squares = 0;
   for (const double r : rates) sum += r;
@@ -103,7 +109,7 @@ Result<void> measure_training(const Graph& graph, const ModelState& state, const
   row.batch = static_cast<int>(task.training.batch);
   std::vector<std::uint32_t> samples;
   const std::size_t before = heap_bytes();
-  LocalTrainer trainer(graph, data.grid);
+  LocalTrainer trainer(graph, data.grid, row.threads);
   Result<void> ok;
   const auto run = [&](int steps) {
     samples.resize(static_cast<std::size_t>(steps) * task.training.batch);
@@ -182,6 +188,11 @@ Result<void> measure(const BenchModel& model, const wire::Config& config, const 
     row.test = "train " + bits;
     row.peak_gop_per_s = peaks.integer;
     if (auto ok = train(); !ok) return ok;
+    row.threads = static_cast<int>(config.duty().threads());
+    if (row.threads > 1) {
+      if (auto ok = train(); !ok) return ok;
+    }
+    row.threads = 1;
   }
   row.test = "infer " + bits;
   row.memory_bytes = 0;

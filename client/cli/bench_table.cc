@@ -30,12 +30,12 @@ std::string rate(const BenchRow& row) {
 std::string text_line(const BenchRow& row, bool header) {
   std::string out;
   if (header) {
-    out = format("%-18s %-11s %5s  %-10s %20s %11s %9s %8s %11s\n", "model", "test", "batch", "isa",
-                 "samples/s", "us/sample", "GOP/s", "of peak", "memory MiB");
+    out = format("%-18s %-11s %5s  %-10s %7s %20s %11s %9s %8s %11s\n", "model", "test", "batch",
+                 "isa", "threads", "samples/s", "us/sample", "GOP/s", "of peak", "memory MiB");
   }
   // One column more for the two bytes of the sign.
-  return out + format("%-18s %-11s %5d  %-10s %21s %11.2f %9.2f %8s %11s\n", row.model.c_str(),
-                      row.test.c_str(), row.batch, row.isa.c_str(), rate(row).c_str(),
+  return out + format("%-18s %-11s %5d  %-10s %7d %21s %11.2f %9.2f %8s %11s\n", row.model.c_str(),
+                      row.test.c_str(), row.batch, row.isa.c_str(), row.threads, rate(row).c_str(),
                       row.us_per_sample(), row.gop_per_s, share(row).c_str(),
                       mebibytes(row).c_str());
 }
@@ -44,12 +44,13 @@ std::string markdown_line(const BenchRow& row, bool header) {
   std::string out;
   if (header) {
     out =
-        "| model | test | batch | isa | samples/s | us/sample | GOP/s | of peak | memory MiB |\n"
-        "|---|---|---:|---|---:|---:|---:|---:|---:|\n";
+        "| model | test | batch | isa | threads | samples/s | us/sample | GOP/s | of peak | memory "
+        "MiB |\n"
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|\n";
   }
-  return out + format("| %s | %s | %d | %s | %s | %.2f | %.2f | %s | %s |\n", row.model.c_str(),
-                      row.test.c_str(), row.batch, row.isa.c_str(), rate(row).c_str(),
-                      row.us_per_sample(), row.gop_per_s, share(row).c_str(),
+  return out + format("| %s | %s | %d | %s | %d | %s | %.2f | %.2f | %s | %s |\n",
+                      row.model.c_str(), row.test.c_str(), row.batch, row.isa.c_str(), row.threads,
+                      rate(row).c_str(), row.us_per_sample(), row.gop_per_s, share(row).c_str(),
                       mebibytes(row).c_str());
 }
 
@@ -75,6 +76,7 @@ void to_json(Json& json, const BenchRow& row) {
           {"test", row.test},
           {"batch", row.batch},
           {"isa", row.isa},
+          {"threads", row.threads},
           {"samples_per_s", row.samples_per_s},
           {"samples_per_s_deviation", row.deviation},
           {"us_per_sample", row.us_per_sample()},
@@ -91,7 +93,8 @@ void from_json(const Json& json, BenchRow& row) {
   row = {.model = json.at("model"),
          .test = json.at("test"),
          .batch = json.at("batch"),
-         .isa = json.at("isa")};
+         .isa = json.at("isa"),
+         .threads = json.at("threads")};
   row.samples_per_s = number("samples_per_s");
   row.deviation = number("samples_per_s_deviation");
   row.gop_per_s = number("gop_per_s");

@@ -49,6 +49,7 @@ struct BenchOptions {
   InputOptions input;               // config may be empty
   std::vector<std::string> models;  // empty: the config's, without a config the default set
   std::optional<std::uint32_t> batch;
+  std::optional<std::uint32_t> threads;
   std::vector<Isa> isas;   // empty: the best
   int repeats = 5;         // at least 1
   double seconds = 0.2;    // of a repeat

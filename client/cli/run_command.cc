@@ -39,6 +39,7 @@ Result<DeviceEnd> run(const RunOptions& options, Fs& fs, const wire::Config& con
   device.once = options.once;
   device.checkpoint_ms = static_cast<std::int64_t>(duty.checkpoint_s() * 1000);
   device.retry_max_ms = static_cast<std::int64_t>(duty.retry_max_s() * 1000);
+  device.threads = static_cast<int>(duty.threads());
   DeviceLoop loop(fs, *state, samples, process, std::move(device));
   process.say(identity->profile.device_name + ": " + std::to_string((*own)->size()) +
               " samples, coordinator " + identity->profile.address);

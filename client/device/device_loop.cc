@@ -67,8 +67,11 @@ std::string round_text(std::uint32_t round) { return "round " + std::to_string(r
 }  // namespace
 
 struct DeviceLoop::RunSide {
-  RunSide(std::uint64_t number, NetworkSpec spec, Graph g)
-      : run(number), network(std::move(spec)), graph(std::move(g)), trainer(graph, network.input) {}
+  RunSide(std::uint64_t number, NetworkSpec spec, Graph g, int threads)
+      : run(number),
+        network(std::move(spec)),
+        graph(std::move(g)),
+        trainer(graph, network.input, threads) {}
   std::uint64_t run;
   NetworkSpec network;
   Graph graph;
@@ -227,7 +230,8 @@ Result<void> DeviceLoop::join_run(const Task& task) {
   if (auto ok = check_samples(**samples, *network); !ok) return ok;
   auto graph = build_graph(network->model, network->quant);
   if (!graph) return graph.error();
-  run_ = std::make_unique<RunSide>(task.run, std::move(*network), std::move(*graph));
+  run_ =
+      std::make_unique<RunSide>(task.run, std::move(*network), std::move(*graph), options_.threads);
   if (!task.steps_from) return {};
   if (auto ok = models_.load(task.run, run_->graph, run_->cache); !ok) {
     world_.say("stored model: " + ok.error().what);

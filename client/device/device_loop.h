@@ -39,6 +39,7 @@ struct DeviceOptions {
   bool once = false;  // ends after one update that counts
   std::int64_t checkpoint_ms = 30'000;
   std::int64_t retry_max_ms = 60'000;
+  int threads = 1;  // of a training step
 };
 
 enum class DeviceEnd : std::uint8_t { kFinished, kOnce, kStopped };

@@ -27,8 +27,9 @@ class GradientSink {
  public:
   virtual ~GradientSink() = default;
   // Of elements first .. first + gradient.size() - 1 of Graph::params[param]. The parameters may be
-  // changed at once: the pass reads them no more.
-  virtual void take(int param, std::size_t first, std::span<const float> gradient) = 0;
+  // changed at once, and so may `gradient`: the pass reads them no more. A network with several
+  // threads calls this from all of them, for different elements.
+  virtual void take(int param, std::size_t first, std::span<float> gradient) = 0;
 };
 
 }  // namespace fedqat

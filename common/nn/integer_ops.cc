@@ -23,7 +23,20 @@ void skip(kernels::QgemmArgs& g, std::ptrdiff_t outputs) {
   if (g.residual != nullptr) g.residual += outputs;
 }
 
+template <class Work>
+void in_parts(Team* team, int parts, const Work& work) {
+  parts == 1 ? work(0) : team->run(parts, work);
+}
+
 }  // namespace
+
+int parts_of(const Team* team, const Step& step, int samples) {
+  constexpr std::int64_t kWorthIt = 1 << 20;  // multiplications: some 5 us, as waking a thread
+  if (team == nullptr || team->size() == 1) return 1;
+  const std::int64_t each =
+      step.op == Op::kDense ? static_cast<std::int64_t>(step.in.size()) : window_of(step).depth();
+  return each * static_cast<std::int64_t>(step.out.size()) * samples < kWorthIt ? 1 : team->size();
+}
 
 ValueGrid output_grid(const Step& step, float scale, std::int32_t zero) {
   const std::int32_t high = (1 << step.activation_bits) - 1;
@@ -93,13 +106,17 @@ void Patches::quads(const std::uint8_t* x, std::uint8_t outside, std::uint8_t* p
   kernels::im2col_quads(inside_, padded(x, outside), outside, patches, ld);
 }
 
-LinearInt::LinearInt(const Step& step) : LinearInt(step, nullptr, {}) {}
+LinearInt::LinearInt(const Step& step) : LinearInt(step, nullptr, {}, nullptr) {}
 
-LinearInt::LinearInt(const Step& step, MemoryPlan& plan, Lifetime life)
-    : LinearInt(step, &plan, life) {}
+LinearInt::LinearInt(const Step& step, MemoryPlan& plan, Lifetime life, Team& team)
+    : LinearInt(step, &plan, life, &team) {}
 
-LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
-    : step_(step), qgemm_(kernels::qgemm_kernel()), packed_channels_(step.out.c) {
+LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life, Team* team)
+    : step_(step),
+      qgemm_(kernels::qgemm_kernel()),
+      packed_channels_(step.out.c),
+      team_(team),
+      lanes_(team != nullptr ? static_cast<std::size_t>(team->size()) : 1) {
   const auto take = [&](auto& buffer, std::size_t size) {
     if (plan != nullptr) return plan->add(buffer, size, {life});
     buffer = std::remove_reference_t<decltype(buffer)>(size);
@@ -107,7 +124,9 @@ LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   depth_ = fan_in_;
-  if (conv && !pointwise(window_of(step))) unfold_.emplace(window_of(step));
+  for (Lane& lane : lanes_) {
+    if (conv && !pointwise(window_of(step))) lane.unfold.emplace(window_of(step));
+  }
   if (in_windows()) {
     depth_ = step.kernel_h * ((step.kernel_w * step.in.c + 3) / 4 * 4);
     if (depth_ > fan_in_) runs_.resize(static_cast<std::size_t>(step.out.c * depth_));
@@ -116,12 +135,15 @@ LinearInt::LinearInt(const Step& step, MemoryPlan* plan, Lifetime life)
     const int fit = kPackedBlock / depth_ / kLeastChannels * kLeastChannels;
     packed_channels_ = std::min(step.out.c, std::max(fit, kLeastChannels));
   }
-  take(packed_, qgemm_.packed_bytes(packed_channels_, depth_));
-  if (unfold_ && !in_windows()) {
-    patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
-    take(patches_, static_cast<std::size_t>(samples_per_block(step)) *
-                       static_cast<std::size_t>(step.out.h * step.out.w) *
-                       static_cast<std::size_t>(patch_ld_));
+  const std::size_t packed = qgemm_.packed_bytes(packed_channels_, depth_);
+  if (!in_blocks()) take(packed_, packed);
+  patch_ld_ = (std::ptrdiff_t{fan_in_} + 3) / 4 * 4;
+  for (Lane& lane : lanes_) {
+    if (in_blocks()) take(lane.packed, packed);
+    if (!lane.unfold || in_windows()) continue;
+    take(lane.patches, static_cast<std::size_t>(samples_per_block(step)) *
+                           static_cast<std::size_t>(step.out.h * step.out.w) *
+                           static_cast<std::size_t>(patch_ld_));
   }
   bias_.resize(static_cast<std::size_t>(step.out.c));
   mult_.resize(static_cast<std::size_t>(step.out.c));
@@ -139,7 +161,7 @@ void LinearInt::set(const std::int8_t* w, const float* w_scale, const std::int32
     w = runs_.data();
   }
   w_ = w;
-  if (packed_channels_ == step_.out.c) qgemm_.pack(w, depth_, step_.out.c, depth_, packed_.data());
+  if (!in_blocks()) qgemm_.pack(w, depth_, step_.out.c, depth_, packed_.data());
   std::copy_n(bias, bias_.size(), bias_.begin());
   for (std::size_t c = 0; c < mult_.size(); ++c) mult_[c] = (x.scale * w_scale[c]) / y.scale;
   repeat_channels(mult_, wide_mult_);
@@ -164,22 +186,44 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
   g.y = y;
   g.acc = acc;
   g.residual = residual;
-  const int rows = step_.out.h * step_.out.w;
-  if (!unfold_) {
-    g.m = n * rows;
-    g.a = x;
-    g.lda = fan_in_;
-    return forward_dense(g);
+  if (in_blocks()) {
+    const int blocks = (g.n + packed_channels_ - 1) / packed_channels_;
+    const int parts = std::min(parts_of(team_, step_, n), blocks);
+    return in_parts(team_, parts, [&](int part) {
+      forward_blocks(x, n, g, share_of(blocks, part, parts),
+                     lanes_[static_cast<std::size_t>(part)]);
+    });
   }
-  if (in_windows()) return forward_windows(x, n, g);
+  const int parts = std::min(parts_of(team_, step_, n), n);
+  in_parts(team_, parts, [&](int part) {
+    const Share s = share_of(n, part, parts);
+    kernels::QgemmArgs own = g;
+    skip(own, s.first * static_cast<std::ptrdiff_t>(step_.out.size()));
+    forward_rows(x + s.first * static_cast<std::ptrdiff_t>(step_.in.size()), s.size(), own,
+                 lanes_[static_cast<std::size_t>(part)]);
+  });
+}
+
+void LinearInt::forward_rows(const std::uint8_t* x, int n, kernels::QgemmArgs g, Lane& lane) const {
+  if (in_windows()) return forward_windows(x, n, g, lane);
+  if (lane.unfold) return forward_patches(x, n, g, lane);
+  g.m = n * step_.out.h * step_.out.w;
+  g.a = x;
+  g.lda = fan_in_;
+  qgemm_.run(g);
+}
+
+void LinearInt::forward_patches(const std::uint8_t* x, int n, kernels::QgemmArgs g,
+                                Lane& lane) const {
+  const int rows = step_.out.h * step_.out.w;
   const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
-  g.a = patches_.data();
+  g.a = lane.patches.data();
   g.lda = patch_ld_;
   for (int first = 0; first < n; first += samples_per_block(step_)) {
     const int samples = std::min(samples_per_block(step_), n - first);
     for (int s = 0; s < samples; ++s) {
-      unfold_->rows(x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
-                    patches_.data() + s * rows * patch_ld_, patch_ld_);
+      lane.unfold->rows(x + (first + s) * in, static_cast<std::uint8_t>(x_.code.zero),
+                        lane.patches.data() + s * rows * patch_ld_, patch_ld_);
     }
     g.m = samples * rows;
     qgemm_.run(g);
@@ -187,11 +231,20 @@ void LinearInt::forward(const std::uint8_t* x, int n, std::uint8_t* y, std::int3
   }
 }
 
-void LinearInt::forward_dense(kernels::QgemmArgs g) {
-  if (packed_channels_ == g.n) return qgemm_.run(g);
-  for (int c = 0, all = g.n; c < all; c += g.n) {
-    g.n = std::min(packed_channels_, all - c);
-    qgemm_.pack(w_ + std::ptrdiff_t{c} * depth_, depth_, g.n, depth_, packed_.data());
+void LinearInt::forward_blocks(const std::uint8_t* x, int n, kernels::QgemmArgs g, Share blocks,
+                               Lane& lane) const {
+  g.m = n;
+  g.a = x;
+  g.lda = fan_in_;
+  g.b_packed = lane.packed.data();
+  const int begin = blocks.first * packed_channels_;
+  const int end = std::min(blocks.end * packed_channels_, step_.out.c);
+  g.bias += begin;
+  g.mult += begin;
+  skip(g, begin);
+  for (int c = begin; c < end; c += g.n) {
+    g.n = std::min(packed_channels_, end - c);
+    qgemm_.pack(w_ + std::ptrdiff_t{c} * depth_, depth_, g.n, depth_, lane.packed.data());
     qgemm_.run(g);
     g.bias += g.n;
     g.mult += g.n;
@@ -202,11 +255,11 @@ void LinearInt::forward_dense(kernels::QgemmArgs g) {
 // Few windows beside each other make short tiles: then unfolding costs less.
 bool LinearInt::in_windows() const {
   constexpr int kFew = 8;
-  return unfold_.has_value() && qgemm_.windows && step_.out.w >= kFew;
+  return lanes_[0].unfold && qgemm_.windows && step_.out.w >= kFew;
 }
 
 void LinearInt::place_windows(kernels::QgemmArgs& g) const {
-  const kernels::Window& w = unfold_->inside();
+  const kernels::Window& w = lanes_[0].unfold->inside();
   g.m = step_.out.h * step_.out.w;
   g.lda = std::ptrdiff_t{w.stride} * w.c;
   g.runs = w.kh;
@@ -216,10 +269,11 @@ void LinearInt::place_windows(kernels::QgemmArgs& g) const {
 }
 
 // Sample after sample.
-void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g) {
+void LinearInt::forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g,
+                                Lane& lane) const {
   place_windows(g);
   for (int s = 0; s < n; ++s, x += step_.in.size()) {
-    g.a = unfold_->padded(x, static_cast<std::uint8_t>(x_.code.zero));
+    g.a = lane.unfold->padded(x, static_cast<std::uint8_t>(x_.code.zero));
     qgemm_.run(g);
     skip(g, static_cast<std::ptrdiff_t>(step_.out.size()));
   }
@@ -243,7 +297,8 @@ void LinearInt::forward_pooled(const std::uint8_t* x, int n, std::uint8_t* y) {
   g.acc = strip_.data();
   const auto& elementwise = kernels::elementwise();
   for (int s = 0; s < n; ++s, x += step_.in.size()) {
-    const std::uint8_t* image = unfold_->padded(x, static_cast<std::uint8_t>(x_.code.zero));
+    const std::uint8_t* image =
+        lanes_[0].unfold->padded(x, static_cast<std::uint8_t>(x_.code.zero));
     for (int first = 0; first < pooled; first += together) {
       const int lines = std::min(together, pooled - first);
       g.m = 2 * lines * step_.out.w;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "common/base/team.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/im2col/im2col.h"
 #include "common/kernels/qgemm/qgemm.h"
@@ -45,6 +46,9 @@ void repeat_channels(std::span<const float> channels, std::vector<float>& wide);
 // Samples whose windows together make about a thousand rows: the patches of one block stay in L2.
 int samples_per_block(const Step& step);
 
+// Threads of the team, null or not, that products of a Dense or Conv2D step are worth.
+int parts_of(const Team* team, const Step& step, int samples);
+
 // Windows of a conv2d's codes as rows: kernels/im2col, from a copy of the image with its padding.
 class Patches {
  public:
@@ -67,7 +71,8 @@ class LinearInt {
   explicit LinearInt(const Step& step);  // with memory of its own
   // Memory of the plan, from set() to the last forward() within `life`. For weights that are used
   // once: those of large Dense steps are packed as forward() comes to them, and never all at once.
-  LinearInt(const Step& step, MemoryPlan& plan, Lifetime life);
+  // forward() shares its work among the team.
+  LinearInt(const Step& step, MemoryPlan& plan, Lifetime life, Team& team);
 
   // w [channels, fan_in], scales and bias [channels]. Copies what it needs but for w, which, with
   // memory of a plan, must stay until forward().
@@ -89,11 +94,23 @@ class LinearInt {
   void forward_pooled(const std::uint8_t* x, int n, std::uint8_t* y);
 
  private:
-  LinearInt(const Step& step, MemoryPlan* plan, Lifetime life);
+  // What a thread works with.
+  struct Lane {
+    std::optional<Patches> unfold;
+    Buffer<std::uint8_t> patches;
+    Buffer<std::byte> packed;  // of a block of channels
+  };
+  LinearInt(const Step& step, MemoryPlan* plan, Lifetime life, Team* team);
   kernels::QgemmArgs args() const;
   bool in_windows() const;
-  void forward_dense(kernels::QgemmArgs g);
-  void forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g);
+  bool in_blocks() const { return packed_channels_ < step_.out.c; }
+  // n samples
+  void forward_rows(const std::uint8_t* x, int n, kernels::QgemmArgs g, Lane& lane) const;
+  void forward_patches(const std::uint8_t* x, int n, kernels::QgemmArgs g, Lane& lane) const;
+  void forward_windows(const std::uint8_t* x, int n, kernels::QgemmArgs g, Lane& lane) const;
+  // All samples, some blocks of channels.
+  void forward_blocks(const std::uint8_t* x, int n, kernels::QgemmArgs g, Share blocks,
+                      Lane& lane) const;
   // Of a sample: windows where they lie in the image.
   void place_windows(kernels::QgemmArgs& g) const;
 
@@ -101,12 +118,12 @@ class LinearInt {
   const kernels::QgemmKernel& qgemm_;
   int fan_in_ = 0;
   int depth_ = 0;  // of the product: fan_in_, or with a run of each window's row padded to quads
-  int packed_channels_;  // of packed_; fewer than all: a block at a time
+  int packed_channels_;  // fewer than all: a block at a time
   const std::int8_t* w_ = nullptr;
   std::ptrdiff_t patch_ld_ = 0;
-  std::optional<Patches> unfold_;
+  Team* const team_;  // null: this thread alone
+  std::vector<Lane> lanes_;
   Buffer<std::byte> packed_;
-  Buffer<std::uint8_t> patches_;
   Buffer<std::int32_t> strip_;     // sums of some lines of outputs, of forward_pooled()
   std::vector<std::int8_t> runs_;  // weights [channels, depth_], where depth_ > fan_in_
   std::vector<std::int32_t> bias_;

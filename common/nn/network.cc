@@ -46,13 +46,20 @@ StepParams params_of(const Graph& graph, int step, bool streams_weights) {
 }  // namespace
 
 struct Network::Impl {
-  Impl(const Graph& g, const InputGrid& in, int batch, Backward how)
-      : graph(g), input(in), max_batch(batch), backward(how), params(g.param_count) {}
+  Impl(const Graph& g, const InputGrid& in, int batch, Backward how, Team* threads)
+      : graph(g),
+        input(in),
+        max_batch(batch),
+        backward(how),
+        team(threads != nullptr ? *threads : alone),
+        params(g.param_count) {}
 
   const Graph& graph;
   const InputGrid input;
   const int max_batch;
   const Backward backward;
+  Team alone;
+  Team& team;
   std::vector<Value> values;
   std::vector<std::unique_ptr<Layer>> layers;  // parallel to graph.steps
   std::vector<Buffer<float>> step_grads;       // "; of what its layer does not stream
@@ -192,7 +199,7 @@ void Network::Impl::take_memory(bool for_integers) {
   for (std::size_t i = 0; i < readers.size(); ++i) add_value(plan, static_cast<int>(i));
   for (int i = 0; i < steps(); ++i) {
     const Step& s = graph.steps[static_cast<std::size_t>(i)];
-    LayerMemory where{plan, max_batch, integers, forward_of(i), backward_of(i)};
+    LayerMemory where{plan, team, max_batch, integers, forward_of(i), backward_of(i)};
     const int reader = values[static_cast<std::size_t>(s.output)].last_reader;
     if (i + 1 < steps() && pools(reader) != kNone) {
       where.maxima = &graph.steps[static_cast<std::size_t>(reader)];
@@ -251,8 +258,9 @@ void Network::Impl::backward_step(Pass p, std::size_t step) {
   }
 }
 
-Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Backward backward)
-    : impl_(std::make_unique<Impl>(graph, input, max_batch, backward)) {
+Network::Network(const Graph& graph, const InputGrid& input, int max_batch, Backward backward,
+                 Team* team)
+    : impl_(std::make_unique<Impl>(graph, input, max_batch, backward, team)) {
   FEDQAT_CHECK(max_batch >= 1);
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "common/base/team.h"
 #include "common/data/dataset.h"
 #include "common/nn/backward.h"
 #include "common/nn/graph.h"
@@ -19,8 +20,10 @@ namespace fedqat {
 // of its kind of passes, fp32 or integers, for max_batch samples; no step allocates.
 class Network {
  public:
+  // With a team, which must outlive it, passes in integers share the products of large layers among
+  // its threads; the bits are the same.
   Network(const Graph& graph, const InputGrid& input, int max_batch,
-          Backward backward = Backward::kFloat);
+          Backward backward = Backward::kFloat, Team* team = nullptr);
   ~Network();
   Network(Network&&) noexcept;
 

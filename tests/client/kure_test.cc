@@ -84,7 +84,7 @@ TEST_CASE("kure: steps with it make weights uniform") {
   std::vector<float> w = random_params(graph);
   Sgd sgd(graph);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   Kure kure(graph, 1);
   const LocalTraining t{.epochs = 1, .batch = 1, .learning_rate = 0.5F};
   SgdSink sink(sgd, t, w, &kure);
@@ -92,7 +92,8 @@ TEST_CASE("kure: steps with it make weights uniform") {
   for (int step = 0; step < 200; ++step) {
     kure.measure(w);
     for (std::size_t i = 0; i < graph.params.size(); ++i) {
-      sink.take(static_cast<int>(i), 0, std::vector<float>(graph.params[i].size));
+      std::vector<float> none(graph.params[i].size);
+      sink.take(static_cast<int>(i), 0, none);
     }
   }
   CHECK(penalty(graph, w, 1) < 0.2 * before);

@@ -21,7 +21,7 @@ TEST_CASE("sgd: two steps follow the formula for each kind of tensor") {
   std::vector<float> w(n, 1.0F);
   const std::vector<float> g(n, 0.25F);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step(t, g, w);
   sgd.step(t, g, w);
   for (const ParamTensor& p : graph.params) {
@@ -48,7 +48,7 @@ TEST_CASE("sgd: a scale moves by a twentieth of an octave at most, or not at all
   std::vector<float> w(graph.param_count, 0.0F);
   const std::vector<float> g(graph.param_count, 100.0F);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step({1, 1, 1, 0, 0, 0, 1, 0}, g, w);
   const auto moved = w;
   sgd.step({1, 1, 1, 0, 0, 0, 0, 0}, g, w);
@@ -66,7 +66,7 @@ TEST_CASE("sgd: a scale stays where a model may have it") {
   std::vector<float> w(graph.param_count, sign * (kMaxLog2Scale - 0.02F));
   const std::vector<float> g(graph.param_count, -sign * 100);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step({1, 1, 1, 0, 0, 0, 1, 0}, g, w);
   for (const ParamTensor& p : graph.params) {
     if (p.kind == ParamKind::kWeight || p.kind == ParamKind::kBias) continue;
@@ -82,7 +82,7 @@ TEST_CASE("sgd: an offset stays among the codes") {
   std::vector<float> w(graph.param_count, 0.5F + sign * 0.48F);
   const std::vector<float> g(graph.param_count, -sign * 100);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step({1, 1, 1, 0, 0, 0, 1, 0}, g, w);
   int offsets = 0;
   for (const ParamTensor& p : graph.params) {
@@ -100,7 +100,7 @@ TEST_CASE("sgd: observed ranges move whatever the learning rate, unless they are
   std::vector<float> w(graph.param_count, 1.0F);
   const std::vector<float> g(graph.param_count, 0.03125F);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step({1, 1, 0.001F, 0, 0, 0, 0.5F, 0}, g, w);
   const auto moved = w;
   sgd.step({1, 1, 0.001F, 0, 0, 0, 0, 0}, g, w);
@@ -118,9 +118,9 @@ TEST_CASE("sgd: every round starts with momentum zero") {
   const std::vector<float> g(graph.param_count, 1.0F);
   std::vector<float> once(graph.param_count, 0.0F), again = once;
   const std::vector<float> start = once;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step(t, g, once);
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step(t, g, again);
   REQUIRE(once == again);
 }
@@ -132,7 +132,7 @@ TEST_CASE("sgd: gamma and beta learn like biases, statistics go a tenth of the w
   std::vector<float> w(graph.param_count, 1.0F);
   const std::vector<float> g(graph.param_count, 0.25F);
   const std::vector<float> start = w;
-  sgd.start(start);
+  sgd.start(start, true);
   sgd.step(t, g, w);
   sgd.step(t, g, w);
   for (const ParamTensor& p : graph.params) {

@@ -73,20 +73,21 @@ void InputGradient::load(const std::int8_t* codes) {
   qgemm_.pack_transposed(from, product_.n, product_.n, product_.k, packed_.data());
 }
 
-void InputGradient::run(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
-  if (step_.op == Op::kDense) return dense(q8, samples, unit, add, dx);
+void InputGradient::conv(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
   for (int s = 0; s < samples; ++s, q8 += step_.out.size(), dx += step_.in.size()) {
     correlates_ ? correlate(q8, unit, add, dx) : scatter(q8, unit, add, dx);
   }
 }
 
-void InputGradient::dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx) {
+void InputGradient::dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx,
+                          Share strips) {
   const auto in = static_cast<int>(step_.in.size());
   kernels::QgemmArgs g = product_;
   g.a = q8;
   g.lda = g.k;
   g.m = samples;
-  for (int first = 0; first < in; first += strip_) {
+  const int end = std::min(strips.end * strip_, in);
+  for (int first = strips.first * strip_; first < end; first += strip_) {
     g.n = std::min(strip_, in - first);
     g.ldacc = g.n;
     qgemm_.pack_transposed(codes_ + first, in, g.n, g.k, packed_.data());

@@ -13,7 +13,7 @@ namespace fedqat {
 //
 // Exact in int32 while channels * kernel_h * kernel_w <= kMaxDepth. Of several ways to the same
 // integers the step's shape decides: dense layers multiply, convolutions of stride 1
-// over enough channels are convolutions of the codes again, others scatter.
+// over enough channels are convolutions of the codes again, others scatter. One for each thread.
 class InputGradient {
  public:
   InputGradient(const Step& step, const LayerMemory& memory);
@@ -21,10 +21,12 @@ class InputGradient {
   // codes [channels, fan_in], used until the next load().
   void load(const std::int8_t* codes);
   // q8 [samples, out] with the slack of Buffer, dx [samples, in]; add: to what is in dx.
-  void run(const std::uint8_t* q8, int samples, float unit, bool add, float* dx);
+  void conv(const std::uint8_t* q8, int samples, float unit, bool add, float* dx);
+  // The same, of the columns of dx in some of the strips that there are.
+  void dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx, Share strips);
+  int strips() const { return (static_cast<int>(step_.in.size()) + strip_ - 1) / strip_; }
 
  private:
-  void dense(const std::uint8_t* q8, int samples, float unit, bool add, float* dx);
   void correlate(const std::uint8_t* q8, float unit, bool add, float* dx);
   void scatter(const std::uint8_t* q8, float unit, bool add, float* dx);
 

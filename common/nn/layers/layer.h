@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "common/base/team.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/gradient/gradient.h"
 #include "common/kernels/sgemm/sgemm.h"
@@ -64,8 +65,10 @@ struct Pass {
 };
 
 // Where and when a layer has memory. Its load() and forward() are one tick, backward() another.
+// And the threads that it may work with, which outlive it.
 struct LayerMemory {
   MemoryPlan& plan;
+  Team& team;
   int max_batch;
   bool integers;
   Lifetime forward, backward;

@@ -34,7 +34,7 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
     memory.plan.add(dv_, conv ? step.out.size() : outputs, {memory.backward});
   }
   if (memory.integers) {
-    integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward);
+    integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward, memory.team);
     if (in_int8) {
       int8_.emplace(graph, step, memory);
     } else {

@@ -14,6 +14,7 @@ constexpr float kSmallestRange = 0x1p-100F;  // 32512 / range stays finite
 constexpr int kLanes = 256;                  // at least so many for the scale's gradient
 constexpr int kDigits = 2;
 constexpr std::uint8_t kZeroGradient = 128;  // in 8 bits
+constexpr std::size_t kWorthIt = 1 << 17;    // weights to round, for several threads
 // Dense: channels whose sums are there at once, and bytes of these.
 constexpr int kChannelBlock = 64;
 constexpr std::ptrdiff_t kSumBytes = 1 << 19;
@@ -45,6 +46,7 @@ bool LinearInt8::takes(const Step& s, bool integers, Backward backward) {
 LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& memory)
     : graph_(graph),
       step_(step),
+      team_(memory.team),
       qgemm_tn_(kernels::qgemm_tn_kernel()),
       gradient_(kernels::gradient()),
       conv_(step.op == Op::kConv2d),
@@ -55,40 +57,50 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
       sheet_rows_(conv_ ? rows_of(step) : 4),
       quads_((sheet_rows_ + 3) / 4),
       grads_(static_cast<std::ptrdiff_t>(
-          (memory.maxima != nullptr ? *memory.maxima : step).out.size())) {
+          (memory.maxima != nullptr ? *memory.maxima : step).out.size())),
+      lanes_(product(1, memory.team.size())),
+      patch_ld_((std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4) {
+  if (memory.maxima != nullptr) pool_ = window_of(*memory.maxima);
+  for (Lane& lane : lanes_) take_lane(memory, lane);
   const int max_batch = memory.max_batch;
-  const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step)) : max_batch;
+  if (max_batch > samples_per_sum(step)) {
+    memory.plan.add(earlier_, product(channels_, fan_in_), {memory.backward});
+    memory.plan.add(bias_earlier_, product(1, channels_), {memory.backward});
+  }
+  if (!conv_) {
+    const std::ptrdiff_t sheets = (max_batch + sheet_samples_ - 1) / sheet_samples_;
+    memory.plan.add(q8_, product(max_batch, channels_), {memory.backward});
+    memory.plan.add(digits_, product(sheets * quads_, kDigits * 4 * std::ptrdiff_t{channels_}),
+                    {memory.backward});
+  }
+  const int times = (kLanes + channels_ - 1) / channels_;
+  wide_scale_.resize(product(times, channels_));
+  scale_lanes_.resize(wide_scale_.size());
+  dscales_.resize(product(1, channels_));
+}
+
+void LinearInt8::take_lane(const LayerMemory& memory, Lane& lane) {
   const auto take = [&](auto& buffer, std::size_t size) {
     memory.plan.add(buffer, size, {memory.backward});
   };
-  const std::ptrdiff_t sheets = (block + sheet_samples_ - 1) / sheet_samples_;
-  const auto out = static_cast<std::ptrdiff_t>(step.out.size());
+  const int max_batch = memory.max_batch;
+  const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step_)) : max_batch;
   const std::ptrdiff_t quad = 4 * std::ptrdiff_t{channels_};
-  take(random_, product(block, grads_) + 2 * kernels::kRandomGroup);
-  take(q8_, product(block, out));
-  take(q16_, product(quads_, quad));
-  take(digits_, product(sheets * quads_, kDigits * quad));
-  take(row_, static_cast<std::size_t>(fan_in_));
-  take(bias_sums_, product(kDigits, channels_));
-  take(sums_, product(kDigits * channels_per_sum(step, sum_ld_), sum_ld_));
-  if (max_batch > samples_per_sum(step)) {
-    take(earlier_, product(channels_, fan_in_));
-    take(bias_earlier_, product(1, channels_));
+  take(lane.random, product(block, grads_) + 2 * kernels::kRandomGroup);
+  take(lane.q16, product(quads_, quad));
+  take(lane.row, static_cast<std::size_t>(fan_in_));
+  take(lane.bias_sums, product(kDigits, channels_));
+  take(lane.sums, product(kDigits * channels_per_sum(step_, sum_ld_), sum_ld_));
+  if (step_.inputs[0] != 0) lane.input.emplace(step_, memory);
+  if (!conv_) return;
+  take(lane.q8, product(block, static_cast<std::ptrdiff_t>(step_.out.size())));
+  take(lane.digits, product(block * quads_, kDigits * quad));
+  if (pool_) {
+    take(lane.maxima16, static_cast<std::size_t>(grads_));
+    take(lane.maxima8, static_cast<std::size_t>(grads_));
   }
-  if (conv_) {
-    if (memory.maxima != nullptr) {
-      pool_ = window_of(*memory.maxima);
-      take(maxima16_, static_cast<std::size_t>(grads_));
-      take(maxima8_, static_cast<std::size_t>(grads_));
-    }
-    unfold_.emplace(window_of(step));
-    patch_ld_ = (std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4;
-    take(patches_, product(sheets * quads_ * 4, patch_ld_));
-  }
-  if (step.inputs[0] != 0) input_.emplace(step, memory);
-  const int times = (kLanes + channels_ - 1) / channels_;
-  wide_scale_.resize(product(times, channels_));
-  lanes_.resize(wide_scale_.size());
+  lane.unfold.emplace(window_of(step_));
+  take(lane.patches, product(block * quads_ * 4, patch_ld_));
 }
 
 const float* LinearInt8::weights(const Pass& pass) const {
@@ -103,11 +115,15 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
   scales_ = scales;
   codes_ = codes;
   const float* w = weights(pass);
-  for (int c = 0; c < channels_; ++c) {
-    const std::size_t row = product(c, fan_in_);
-    gradient_.weight_codes(w + row, fan_in_, scales[c], (1 << (step_.weight_bits - 1)) - 1,
-                           codes + row);
-  }
+  const int parts = product(channels_, fan_in_) < kWorthIt ? 1 : team_.size();
+  team_.run(parts, [&](int part) {
+    const Share own = share_of(channels_, part, parts);
+    for (int c = own.first; c < own.end; ++c) {
+      const std::size_t row = product(c, fan_in_);
+      gradient_.weight_codes(w + row, fan_in_, scales[c], (1 << (step_.weight_bits - 1)) - 1,
+                             codes + row);
+    }
+  });
   for (auto to = wide_scale_.begin(); to != wide_scale_.end();) {
     to = std::copy_n(scales, channels_, to);
   }
@@ -115,34 +131,78 @@ void LinearInt8::load(const Pass& pass, const float* scales, std::int8_t* codes)
 
 void LinearInt8::backward(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const float range = this->range(pass);
   float dscale = 0;
-  for (const float lane : lanes_) dscale += lane;
+  for (const float lane : scale_lanes_) dscale += lane;
   grad(pass, step_.activation_scale)[0] =
       log2_scale_gradient(y.grid.scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
   if (range < kSmallestRange) return clear(pass);
-  if (x.wants_grad) input_->load(codes_);
+  conv_ ? backward_conv(pass, range) : backward_dense(pass, range);
+  set_scales(pass);
+}
 
-  const int sum = samples_per_sum(step_);
-  const int most = conv_ ? samples_per_block(step_) : pass.n;
-  bool earlier = false;
-  for (int first = 0, samples = 0; first < pass.n; first += samples) {
-    const int in_sum = first % sum;
-    samples = std::min({most, sum - in_sum, pass.n - first});
-    if (first > 0 && in_sum == 0) {
-      keep_sums(earlier);
-      earlier = true;
-    }
-    const Block block{first, samples};
-    quantize(pass, kernels::kGradientCodes / range, block);
-    if (conv_) sum_conv(pass, block, in_sum > 0);
-    if (x.wants_grad) {
-      input_->run(q8_.data(), samples, range / 127.0F, x.shared,
-                  x.grad.data() + product(first, static_cast<std::ptrdiff_t>(step_.in.size())));
-    }
+// Every thread takes samples of its own through all of it; their sums are integers and add up.
+void LinearInt8::backward_conv(const Pass& pass, float range) {
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const int most = samples_per_block(step_), sum = samples_per_sum(step_);
+  int parts = 1;
+  for (int first = 0; first < pass.n; first += sum) {
+    if (first > 0) keep_sums(first > sum);
+    const int samples = std::min(sum, pass.n - first);
+    parts = std::min(parts_of(&team_, step_, samples), samples);
+    team_.run(parts, [&](int part) {
+      Lane& lane = lanes_[static_cast<std::size_t>(part)];
+      if (x.wants_grad) lane.input->load(codes_);
+      const Share own = share_of(samples, part, parts);
+      for (int s = own.first; s < own.end; s += most) {
+        const Block block{first + s, std::min(most, own.end - s)};
+        quantize(pass, kernels::kGradientCodes / range, block, lane, lane.q8.data(),
+                 lane.digits.data());
+        sum_conv(pass, block, s > own.first, lane);
+        if (!x.wants_grad) continue;
+        lane.input->conv(
+            lane.q8.data(), block.samples, range / 127.0F, x.shared,
+            x.grad.data() + product(block.first, static_cast<std::ptrdiff_t>(step_.in.size())));
+      }
+    });
+    join_lanes(parts);
   }
-  conv_ ? set_gradients(pass, range, 0, channels_, earlier) : dense_weights(pass, range);
+  const Lane& sums = lanes_[0];
+  team_.run(parts, [&](int part) {
+    const Share own = share_of(channels_, part, parts);
+    set_gradients(pass, range, own, pass.n > sum, sums.sums.data() + kDigits * own.first * sum_ld_,
+                  sums.bias_sums.data() + kDigits * own.first,
+                  lanes_[static_cast<std::size_t>(part)]);
+  });
+}
+
+// Threads share the samples to be rounded, then the channels, then the columns of the gradient.
+void LinearInt8::backward_dense(const Pass& pass, float range) {
+  Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
+  const int parts = parts_of(&team_, step_, pass.n);
+  const int sheets = (pass.n + sheet_samples_ - 1) / sheet_samples_;
+  team_.run(parts, [&](int part) {
+    const Share own = share_of(sheets, part, parts);
+    const int first = own.first * sheet_samples_;
+    const int end = std::min(own.end * sheet_samples_, pass.n);
+    if (first == end) return;
+    quantize(pass, kernels::kGradientCodes / range, {first, end - first},
+             lanes_[static_cast<std::size_t>(part)], q8_.data() + product(first, channels_),
+             digits_.data() + product(own.first, kDigits * 4 * std::ptrdiff_t{channels_}));
+  });
+  const int block = channels_per_sum(step_, sum_ld_);
+  const int blocks = (channels_ + block - 1) / block;
+  team_.run(parts, [&](int part) {
+    dense_weights(pass, range, share_of(blocks, part, parts),
+                  lanes_[static_cast<std::size_t>(part)]);
+  });
+  if (!x.wants_grad) return;
+  team_.run(parts, [&](int part) {
+    InputGradient& input = *lanes_[static_cast<std::size_t>(part)].input;
+    input.load(codes_);
+    input.dense(q8_.data(), pass.n, range / 127.0F, x.shared, x.grad.data(),
+                share_of(input.strips(), part, parts));
+  });
 }
 
 kernels::GradientMatrix LinearInt8::output(const Pass& pass, int first) const {
@@ -159,67 +219,80 @@ kernels::GradientMatrix LinearInt8::output(const Pass& pass, int first) const {
 
 float LinearInt8::range(const Pass& pass) {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  std::fill(lanes_.begin(), lanes_.end(), 0.0F);
-  return gradient_.range(output(pass, 0), y.grid.code.zero, lanes_.data());
+  std::fill(scale_lanes_.begin(), scale_lanes_.end(), 0.0F);
+  return gradient_.range(output(pass, 0), y.grid.code.zero, scale_lanes_.data());
 }
 
-void LinearInt8::quantize(const Pass& pass, float inverse, Block block) {
+void LinearInt8::quantize(const Pass& pass, float inverse, Block block, Lane& lane,
+                          std::uint8_t* q8, std::int8_t* digits) const {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   const std::ptrdiff_t begin = block.first * grads_, end = begin + block.samples * grads_;
   const std::ptrdiff_t group = begin / kernels::kRandomGroup;
   const std::ptrdiff_t groups = (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
   gradient_.random_bytes(pass.random, static_cast<std::uint32_t>(step_.output - 1),
-                         static_cast<std::uint32_t>(group), groups, random_.data());
-  const std::uint8_t* random = random_.data() + (begin - group * kernels::kRandomGroup);
+                         static_cast<std::uint32_t>(group), groups, lane.random.data());
+  const std::uint8_t* random = lane.random.data() + (begin - group * kernels::kRandomGroup);
   const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
   const std::ptrdiff_t padded = 4 * std::ptrdiff_t{quads_} * channels_;
-  std::int8_t* digits = digits_.data();
-  std::uint8_t* q8 = q8_.data();
   for (int s = 0; s < block.samples; s += sheet_samples_, digits += kDigits * padded) {
     const std::ptrdiff_t samples = std::min(sheet_samples_, block.samples - s);
     kernels::GradientMatrix g = output(pass, block.first + s);
     g.count = samples * grads_;
     if (pool_) {
-      gradient_.quantize(g, inverse, random, maxima16_.data(), maxima8_.data());
+      gradient_.quantize(g, inverse, random, lane.maxima16.data(), lane.maxima8.data());
       const std::uint8_t* which =
           pass.values[static_cast<std::size_t>(y.maxima)].which.data() + (block.first + s) * grads_;
-      kernels::max_pool_scatter(*pool_, maxima16_.data(), which, q16_.data());
-      kernels::max_pool_scatter(*pool_, maxima8_.data(), which, kZeroGradient, q8);
+      kernels::max_pool_scatter(*pool_, lane.maxima16.data(), which, lane.q16.data());
+      kernels::max_pool_scatter(*pool_, lane.maxima8.data(), which, kZeroGradient, q8);
     } else {
-      gradient_.quantize(g, inverse, random, q16_.data(), q8);
+      gradient_.quantize(g, inverse, random, lane.q16.data(), q8);
     }
-    std::fill(q16_.data() + samples * out, q16_.data() + padded, std::int16_t{0});
-    gradient_.split_digits(q16_.data(), padded / 4, digits);
+    std::fill(lane.q16.data() + samples * out, lane.q16.data() + padded, std::int16_t{0});
+    gradient_.split_digits(lane.q16.data(), padded / 4, digits);
     random += g.count;
     q8 += samples * out;
   }
 }
 
-void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate) {
+void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate, Lane& lane) const {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const std::ptrdiff_t rows = 4 * std::ptrdiff_t{quads_};
   for (int s = 0; s < block.samples; ++s) {
-    unfold_->quads(x.codes.data() + (block.first + s) * step_.in.size(),
-                   static_cast<std::uint8_t>(x.grid.code.zero),
-                   patches_.data() + s * rows * patch_ld_, patch_ld_);
+    lane.unfold->quads(x.codes.data() + (block.first + s) * step_.in.size(),
+                       static_cast<std::uint8_t>(x.grid.code.zero),
+                       lane.patches.data() + s * rows * patch_ld_, patch_ld_);
   }
   kernels::QgemmTnArgs g{};
   g.m = static_cast<int>(block.samples * rows);
   g.c = kDigits * channels_;
   g.k = fan_in_;
-  g.g = digits_.data();
+  g.g = lane.digits.data();
   g.ldg = kDigits * 4 * std::ptrdiff_t{channels_};
-  g.x = patches_.data();
+  g.x = lane.patches.data();
   g.ldx = patch_ld_;
   g.x_zero = x.grid.code.zero;
-  g.acc = sums_.data();
+  g.acc = lane.sums.data();
   g.ldacc = sum_ld_;
-  g.gsum = bias_sums_.data();
+  g.gsum = lane.bias_sums.data();
   g.accumulate = accumulate;
   qgemm_tn_.run(g);
 }
 
-void LinearInt8::dense_weights(const Pass& pass, float range) {
+void LinearInt8::join_lanes(int lanes) {
+  const auto add = [](const std::int32_t* from, std::ptrdiff_t n, std::int32_t* to) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] += from[i];
+  };
+  Lane& all = lanes_[0];
+  for (int i = 1; i < lanes; ++i) {
+    const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+    for (std::ptrdiff_t row = 0; row < std::ptrdiff_t{kDigits} * channels_; ++row) {
+      add(lane.sums.data() + row * sum_ld_, fan_in_, all.sums.data() + row * sum_ld_);
+    }
+    add(lane.bias_sums.data(), std::ptrdiff_t{kDigits} * channels_, all.bias_sums.data());
+  }
+}
+
+void LinearInt8::dense_weights(const Pass& pass, float range, Share blocks, Lane& lane) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   kernels::QgemmTnArgs g{};
   g.m = pass.n;
@@ -228,16 +301,17 @@ void LinearInt8::dense_weights(const Pass& pass, float range) {
   g.x = x.codes.data();
   g.ldx = fan_in_;
   g.x_zero = x.grid.code.zero;
-  g.acc = sums_.data();
+  g.acc = lane.sums.data();
   g.ldacc = sum_ld_;
+  g.gsum = lane.bias_sums.data();
   const int block = channels_per_sum(step_, sum_ld_);
-  for (int c = 0; c < channels_; c += block) {
-    const int count = std::min(block, channels_ - c);
-    g.c = kDigits * count;
+  const int end = std::min(blocks.end * block, channels_);
+  for (int c = blocks.first * block; c < end; c += block) {
+    const Share own{c, std::min(c + block, end)};
+    g.c = kDigits * own.size();
     g.g = digits_.data() + kDigits * 4 * std::ptrdiff_t{c};
-    g.gsum = bias_sums_.data() + kDigits * c;
     qgemm_tn_.run(g);
-    set_gradients(pass, range, c, count, false);
+    set_gradients(pass, range, own, false, g.acc, g.gsum, lane);
   }
 }
 
@@ -245,36 +319,42 @@ void LinearInt8::keep_sums(bool earlier) {
   const auto k = static_cast<std::ptrdiff_t>(fan_in_);
   for (int c = 0; c < channels_; ++c) {
     float* sum = earlier_.data() + c * k;
-    gradient_.join_digits({sums_.data() + kDigits * c * sum_ld_, sum_ld_, earlier ? sum : nullptr},
-                          fan_in_, sum);
+    gradient_.join_digits(
+        {lanes_[0].sums.data() + kDigits * c * sum_ld_, sum_ld_, earlier ? sum : nullptr}, fan_in_,
+        sum);
     float* bias = bias_earlier_.data() + c;
-    gradient_.join_digits({bias_sums_.data() + kDigits * c, 1, earlier ? bias : nullptr}, 1, bias);
+    gradient_.join_digits({lanes_[0].bias_sums.data() + kDigits * c, 1, earlier ? bias : nullptr},
+                          1, bias);
   }
 }
 
-void LinearInt8::set_gradients(const Pass& pass, float range, int first, int count, bool earlier) {
+void LinearInt8::set_gradients(const Pass& pass, float range, Share channels, bool earlier,
+                               const std::int32_t* sums, const std::int32_t* bias_sums,
+                               Lane& lane) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const float* w = weights(pass);
   const auto db = grad(pass, step_.bias);
   const int levels = (1 << (step_.weight_bits - 1)) - 1;
-  WeightScaleGradient dtheta(grad(pass, step_.weight_scale), static_cast<std::size_t>(channels_),
-                             static_cast<std::size_t>(fan_in_), levels);
   const float unit = range / kernels::kGradientCodes;
-  for (int i = 0; i < count; ++i) {
-    const auto c = static_cast<std::size_t>(first + i);
+  for (int i = channels.first; i < channels.end;
+       ++i, sums += kDigits * sum_ld_, bias_sums += kDigits) {
+    const auto c = static_cast<std::size_t>(i);
     const std::size_t row = c * static_cast<std::size_t>(fan_in_);
-    const std::int32_t* bias = bias_sums_.data() + kDigits * c;
-    gradient_.join_digits({bias, 1, earlier ? &bias_earlier_[c] : nullptr}, 1, &db[c]);
+    gradient_.join_digits({bias_sums, 1, earlier ? &bias_earlier_[c] : nullptr}, 1, &db[c]);
     db[c] *= unit / scales_[c];
-    const kernels::WeightSums sums{sums_.data() + product(kDigits * i, sum_ld_), sum_ld_,
-                                   earlier ? earlier_.data() + row : nullptr};
-    float* dw = pass.sink != nullptr ? row_.data() : grad(pass, step_.weight).data() + row;
-    const float dscale = gradient_.weights(sums, w + row, scales_[c], fan_in_, levels,
-                                           (unit * x.grid.scale) / scales_[c], dw);
-    dtheta.set(c, scales_[c], dscale);
+    float* dw = pass.sink != nullptr ? lane.row.data() : grad(pass, step_.weight).data() + row;
+    dscales_[c] =
+        gradient_.weights({sums, sum_ld_, earlier ? earlier_.data() + row : nullptr}, w + row,
+                          scales_[c], fan_in_, levels, (unit * x.grid.scale) / scales_[c], dw);
     if (pass.sink == nullptr) continue;
     pass.sink->take(step_.weight, row, {dw, static_cast<std::size_t>(fan_in_)});
   }
+}
+
+void LinearInt8::set_scales(const Pass& pass) {
+  WeightScaleGradient dtheta(grad(pass, step_.weight_scale), dscales_.size(),
+                             static_cast<std::size_t>(fan_in_), (1 << (step_.weight_bits - 1)) - 1);
+  for (std::size_t c = 0; c < dscales_.size(); ++c) dtheta.set(c, scales_[c], dscales_[c]);
 }
 
 void LinearInt8::clear(const Pass& pass) {
@@ -284,9 +364,10 @@ void LinearInt8::clear(const Pass& pass) {
   if (pass.sink == nullptr) {
     zero(grad(pass, step_.weight));
   } else {
-    zero(row_.span());
+    const std::span<float> row = lanes_[0].row.span();
     for (int c = 0; c < channels_; ++c) {
-      pass.sink->take(step_.weight, product(c, fan_in_), row_.span());
+      zero(row);  // the sink may have changed it
+      pass.sink->take(step_.weight, product(c, fan_in_), row);
     }
   }
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];

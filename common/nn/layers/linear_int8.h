@@ -30,47 +30,66 @@ class LinearInt8 {
   struct Block {
     int first, samples;
   };
+  // What a thread works with, on samples of its own or, where all sums of a channel are made at
+  // once, on channels.
+  struct Lane {
+    std::optional<InputGradient> input;
+    std::optional<Patches> unfold;
+    Buffer<std::uint8_t> random, q8, patches;
+    Buffer<std::int16_t> q16;  // of a sheet
+    // With Value::maxima, of a sample:
+    Buffer<std::int16_t> maxima16;
+    Buffer<std::uint8_t> maxima8;
+    Buffer<std::int8_t> digits;
+    Buffer<std::int32_t> sums, bias_sums;
+    Buffer<float> row;  // a channel's gradient on its way to the sink
+  };
+  void take_lane(const LayerMemory& memory, Lane& lane);
   // All elements that have a gradient, from a sample on.
   kernels::GradientMatrix output(const Pass& pass, int first) const;
   float range(const Pass& pass);
-  void quantize(const Pass& pass, float inverse, Block block);
-  void sum_conv(const Pass& pass, Block block, bool accumulate);
+  void backward_conv(const Pass& pass, float range);
+  void backward_dense(const Pass& pass, float range);
+  // Codes of a block's gradients as 8 bits and, in the layout of qgemm_tn, as two digits.
+  void quantize(const Pass& pass, float inverse, Block block, Lane& lane, std::uint8_t* q8,
+                std::int8_t* digits) const;
+  void sum_conv(const Pass& pass, Block block, bool accumulate, Lane& lane) const;
+  // Into the first lane's sums those of the others.
+  void join_lanes(int lanes);
   void keep_sums(bool earlier);
-  void dense_weights(const Pass& pass, float range);
-  // Gradients of the parameters of `count` channels from `first` on.
-  void set_gradients(const Pass& pass, float range, int first, int count, bool earlier);
+  void dense_weights(const Pass& pass, float range, Share blocks, Lane& lane);
+  // Gradients of the parameters of some channels from these sums of them.
+  void set_gradients(const Pass& pass, float range, Share channels, bool earlier,
+                     const std::int32_t* sums, const std::int32_t* bias_sums, Lane& lane);
+  void set_scales(const Pass& pass);
   void clear(const Pass& pass);
   const float* weights(const Pass& pass) const;
   std::span<float> grad(const Pass& pass, int index) const;
 
   const Graph& graph_;
   const Step step_;
+  Team& team_;
   const kernels::QgemmTnKernel& qgemm_tn_;
   const kernels::GradientKernels& gradient_;
   const bool conv_;
   const int channels_;
   const int fan_in_;
-  const std::ptrdiff_t sum_ld_;  // of sums_: whole cache lines
+  const std::ptrdiff_t sum_ld_;  // of sums: whole cache lines
   const int sheet_samples_;      // samples, output rows and quads of a sheet: see linear_int8.cc
   const int sheet_rows_;
   const int quads_;
   const std::ptrdiff_t grads_;  // elements of a sample that have a gradient
   const float* scales_ = nullptr;
   const std::int8_t* codes_ = nullptr;
-  std::optional<InputGradient> input_;
-  std::optional<Patches> unfold_;
-  std::vector<float> wide_scale_, lanes_;
-  Buffer<float> row_;  // a channel's gradient on its way to the sink
+  std::vector<Lane> lanes_;
+  std::optional<kernels::Window> pool_;  // with Value::maxima
+  std::vector<float> wide_scale_, scale_lanes_;
+  std::vector<float> dscales_;  // [channels]
   std::ptrdiff_t patch_ld_ = 0;
-  Buffer<std::uint8_t> random_, q8_, patches_;
-  Buffer<std::int16_t> q16_;  // of a sheet
-  // With Value::maxima:
-  std::optional<kernels::Window> pool_;
-  Buffer<std::int16_t> maxima16_;  // of a sample
-  Buffer<std::uint8_t> maxima8_;
+  // Of Dense, whole batches:
+  Buffer<std::uint8_t> q8_;
   Buffer<std::int8_t> digits_;
-  Buffer<std::int32_t> sums_, bias_sums_;
-  Buffer<float> earlier_, bias_earlier_;  // sums of the blocks before
+  Buffer<float> earlier_, bias_earlier_;  // sums of the samples before
 };
 
 }  // namespace fedqat

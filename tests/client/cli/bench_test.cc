@@ -83,6 +83,12 @@ TEST_CASE("bench: rows of a quantized and of a float network") {
   }
   CHECK(rows[2].memory_bytes == 0);
   rows.clear();
+  REQUIRE(measure(*bench_model("mlp-8@10:2", config), defaults({"duty.threads=2"}), timing, sink));
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[2].test == "train W8A8");
+  CHECK(rows[2].threads == 2);
+  CHECK(rows[3].threads == 1);
+  rows.clear();
   const auto real =
       defaults({"client.batch=1", "quant.weight_bits=32", "quant.activation_bits=32"});
   REQUIRE(measure(*bench_model("mlp-8@10:2", real), real, timing, sink));
@@ -105,9 +111,10 @@ TEST_CASE("bench: a row survives JSON, and what is not known is null") {
 
 TEST_CASE("bench: a row as Markdown and as CSV") {
   CHECK(bench_line(BenchFormat::kMarkdown, some_row(), false) ==
-        "| lenet5 | train W8A8 | 32 | avx2 | 4000 ± 12 | 250.00 | 9.00 | 25.0% | 3.00 |\n");
-  CHECK(bench_line(BenchFormat::kCsv, some_row(), true) ==
-        "model,test,batch,isa,samples_per_s,samples_per_s_deviation,us_per_sample,gop_per_s,"
-        "peak_gop_per_s,share_of_peak,memory_bytes\n"
-        "lenet5,train W8A8,32,avx2,4000.0,12.5,250.0,9.0,36.0,0.25,3145728\n");
+        "| lenet5 | train W8A8 | 32 | avx2 | 1 | 4000 ± 12 | 250.00 | 9.00 | 25.0% | 3.00 |\n");
+  CHECK(
+      bench_line(BenchFormat::kCsv, some_row(), true) ==
+      "model,test,batch,isa,threads,samples_per_s,samples_per_s_deviation,us_per_sample,gop_per_s,"
+      "peak_gop_per_s,share_of_peak,memory_bytes\n"
+      "lenet5,train W8A8,32,avx2,1,4000.0,12.5,250.0,9.0,36.0,0.25,3145728\n");
 }

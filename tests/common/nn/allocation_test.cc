@@ -39,7 +39,7 @@ namespace {
 class Descent final : public GradientSink {
  public:
   Descent(const Graph& graph, std::span<float> params) : graph_(graph), params_(params) {}
-  void take(int param, std::size_t first, std::span<const float> gradient) override {
+  void take(int param, std::size_t first, std::span<float> gradient) override {
     float* w = params_.data() + graph_.params[static_cast<std::size_t>(param)].offset + first;
     for (std::size_t i = 0; i < gradient.size(); ++i) w[i] -= 0.01F * gradient[i];
     taken += gradient.size();
