@@ -9,7 +9,7 @@
 
 #include "common/nn/depthwise_int.h"
 #include "common/nn/graph.h"
-#include "common/nn/integer_ops.h"
+#include "common/nn/linear_int.h"
 #include "common/nn/packed_model.h"
 #include "common/tensor/buffer.h"
 

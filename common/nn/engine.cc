@@ -10,7 +10,7 @@
 #include "common/kernels/pool/pool.h"
 #include "common/nn/depthwise_int.h"
 #include "common/nn/dynamic_engine.h"
-#include "common/nn/integer_ops.h"
+#include "common/nn/linear_int.h"
 #include "common/nn/loss.h"
 #include "common/nn/network.h"
 #include "common/nn/xnnpack_engine.h"

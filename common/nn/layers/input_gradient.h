@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "common/kernels/gradient/gradient.h"
-#include "common/nn/integer_ops.h"
 #include "common/nn/layers/layer.h"
+#include "common/nn/linear_int.h"
 
 namespace fedqat {
 

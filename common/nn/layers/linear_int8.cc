@@ -1,19 +1,12 @@
-// qgemm_tn takes gradients in quads of rows, byte by byte. To make quads from whole vectors, the
-// output rows come in sheets of four strips, and a quad has a row of each strip: a sheet of Conv2D
-// is a sample (im2col_quads() lays its patches out alike), of Dense four samples.
 #include "common/nn/layers/linear_int8.h"
 
 #include <algorithm>
-
-#include "common/kernels/pool/pool.h"
 
 namespace fedqat {
 namespace {
 
 constexpr float kSmallestRange = 0x1p-100F;  // 32512 / range stays finite
 constexpr int kLanes = 256;                  // at least so many for the scale's gradient
-constexpr int kDigits = 2;
-constexpr std::uint8_t kZeroGradient = 128;  // in 8 bits
 constexpr std::size_t kWorthIt = 1 << 17;    // weights to round, for several threads
 // Dense: channels whose sums are there at once, and bytes of these.
 constexpr int kChannelBlock = 64;
@@ -53,14 +46,11 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
       channels_(step.out.c),
       fan_in_(fan_in_of(step)),
       sum_ld_((std::ptrdiff_t{fan_in_} + 15) / 16 * 16),
-      sheet_samples_(conv_ ? 1 : 4),
-      sheet_rows_(conv_ ? rows_of(step) : 4),
-      quads_((sheet_rows_ + 3) / 4),
+      sheets_(step),
       grads_(static_cast<std::ptrdiff_t>(
           (memory.maxima != nullptr ? *memory.maxima : step).out.size())),
       lanes_(product(1, memory.team.size())),
       patch_ld_((std::ptrdiff_t{fan_in_} + 15 + 3) / 4 * 4) {
-  if (memory.maxima != nullptr) pool_ = window_of(*memory.maxima);
   for (Lane& lane : lanes_) take_lane(memory, lane);
   const int max_batch = memory.max_batch;
   if (max_batch > samples_per_sum(step)) {
@@ -68,10 +58,8 @@ LinearInt8::LinearInt8(const Graph& graph, const Step& step, const LayerMemory& 
     memory.plan.add(bias_earlier_, product(1, channels_), {memory.backward});
   }
   if (!conv_) {
-    const std::ptrdiff_t sheets = (max_batch + sheet_samples_ - 1) / sheet_samples_;
     memory.plan.add(q8_, product(max_batch, channels_), {memory.backward});
-    memory.plan.add(digits_, product(sheets * quads_, kDigits * 4 * std::ptrdiff_t{channels_}),
-                    {memory.backward});
+    memory.plan.add(digits_, product(1, sheets_.digits(max_batch)), {memory.backward});
   }
   const int times = (kLanes + channels_ - 1) / channels_;
   wide_scale_.resize(product(times, channels_));
@@ -84,23 +72,17 @@ void LinearInt8::take_lane(const LayerMemory& memory, Lane& lane) {
     memory.plan.add(buffer, size, {memory.backward});
   };
   const int max_batch = memory.max_batch;
-  const std::ptrdiff_t block = conv_ ? std::min(max_batch, samples_per_block(step_)) : max_batch;
-  const std::ptrdiff_t quad = 4 * std::ptrdiff_t{channels_};
-  take(lane.random, product(block, grads_) + 2 * kernels::kRandomGroup);
-  take(lane.q16, product(quads_, quad));
+  const int block = conv_ ? std::min(max_batch, samples_per_block(step_)) : max_batch;
+  lane.codes.emplace(step_, memory, block);
   take(lane.row, static_cast<std::size_t>(fan_in_));
   take(lane.bias_sums, product(kDigits, channels_));
   take(lane.sums, product(kDigits * channels_per_sum(step_, sum_ld_), sum_ld_));
   if (step_.inputs[0] != 0) lane.input.emplace(step_, memory);
   if (!conv_) return;
   take(lane.q8, product(block, static_cast<std::ptrdiff_t>(step_.out.size())));
-  take(lane.digits, product(block * quads_, kDigits * quad));
-  if (pool_) {
-    take(lane.maxima16, static_cast<std::size_t>(grads_));
-    take(lane.maxima8, static_cast<std::size_t>(grads_));
-  }
+  take(lane.digits, product(1, sheets_.digits(block)));
   lane.unfold.emplace(window_of(step_));
-  take(lane.patches, product(block * quads_ * 4, patch_ld_));
+  take(lane.patches, product(std::ptrdiff_t{block} * sheets_.quads * 4, patch_ld_));
 }
 
 const float* LinearInt8::weights(const Pass& pass) const {
@@ -156,8 +138,7 @@ void LinearInt8::backward_conv(const Pass& pass, float range) {
       const Share own = share_of(samples, part, parts);
       for (int s = own.first; s < own.end; s += most) {
         const Block block{first + s, std::min(most, own.end - s)};
-        quantize(pass, kernels::kGradientCodes / range, block, lane, lane.q8.data(),
-                 lane.digits.data());
+        round(pass, range, block, lane, lane.q8.data(), lane.digits.data());
         sum_conv(pass, block, s > own.first, lane);
         if (!x.wants_grad) continue;
         lane.input->conv(
@@ -180,15 +161,14 @@ void LinearInt8::backward_conv(const Pass& pass, float range) {
 void LinearInt8::backward_dense(const Pass& pass, float range) {
   Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   const int parts = parts_of(&team_, step_, pass.n);
-  const int sheets = (pass.n + sheet_samples_ - 1) / sheet_samples_;
+  const int sheets = (pass.n + sheets_.samples - 1) / sheets_.samples;
   team_.run(parts, [&](int part) {
     const Share own = share_of(sheets, part, parts);
-    const int first = own.first * sheet_samples_;
-    const int end = std::min(own.end * sheet_samples_, pass.n);
+    const int first = own.first * sheets_.samples;
+    const int end = std::min(own.end * sheets_.samples, pass.n);
     if (first == end) return;
-    quantize(pass, kernels::kGradientCodes / range, {first, end - first},
-             lanes_[static_cast<std::size_t>(part)], q8_.data() + product(first, channels_),
-             digits_.data() + product(own.first, kDigits * 4 * std::ptrdiff_t{channels_}));
+    round(pass, range, {first, end - first}, lanes_[static_cast<std::size_t>(part)],
+          q8_.data() + product(first, channels_), digits_.data() + sheets_.digits(first));
   });
   const int block = channels_per_sum(step_, sum_ld_);
   const int blocks = (channels_ + block - 1) / block;
@@ -223,40 +203,20 @@ float LinearInt8::range(const Pass& pass) {
   return gradient_.range(output(pass, 0), y.grid.code.zero, scale_lanes_.data());
 }
 
-void LinearInt8::quantize(const Pass& pass, float inverse, Block block, Lane& lane,
-                          std::uint8_t* q8, std::int8_t* digits) const {
+void LinearInt8::round(const Pass& pass, float range, Block block, Lane& lane, std::uint8_t* q8,
+                       std::int8_t* digits) const {
   const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const std::ptrdiff_t begin = block.first * grads_, end = begin + block.samples * grads_;
-  const std::ptrdiff_t group = begin / kernels::kRandomGroup;
-  const std::ptrdiff_t groups = (end + kernels::kRandomGroup - 1) / kernels::kRandomGroup - group;
-  gradient_.random_bytes(pass.random, static_cast<std::uint32_t>(step_.output - 1),
-                         static_cast<std::uint32_t>(group), groups, lane.random.data());
-  const std::uint8_t* random = lane.random.data() + (begin - group * kernels::kRandomGroup);
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  const std::ptrdiff_t padded = 4 * std::ptrdiff_t{quads_} * channels_;
-  for (int s = 0; s < block.samples; s += sheet_samples_, digits += kDigits * padded) {
-    const std::ptrdiff_t samples = std::min(sheet_samples_, block.samples - s);
-    kernels::GradientMatrix g = output(pass, block.first + s);
-    g.count = samples * grads_;
-    if (pool_) {
-      gradient_.quantize(g, inverse, random, lane.maxima16.data(), lane.maxima8.data());
-      const std::uint8_t* which =
-          pass.values[static_cast<std::size_t>(y.maxima)].which.data() + (block.first + s) * grads_;
-      kernels::max_pool_scatter(*pool_, lane.maxima16.data(), which, lane.q16.data());
-      kernels::max_pool_scatter(*pool_, lane.maxima8.data(), which, kZeroGradient, q8);
-    } else {
-      gradient_.quantize(g, inverse, random, lane.q16.data(), q8);
-    }
-    std::fill(lane.q16.data() + samples * out, lane.q16.data() + padded, std::int16_t{0});
-    gradient_.split_digits(lane.q16.data(), padded / 4, digits);
-    random += g.count;
-    q8 += samples * out;
+  const std::uint8_t* which = nullptr;
+  if (y.maxima != kNone) {
+    which = pass.values[static_cast<std::size_t>(y.maxima)].which.data() + block.first * grads_;
   }
+  lane.codes->round(pass, output(pass, block.first), which, kernels::kGradientCodes / range,
+                    block.first, block.samples, q8, digits);
 }
 
 void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate, Lane& lane) const {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
-  const std::ptrdiff_t rows = 4 * std::ptrdiff_t{quads_};
+  const std::ptrdiff_t rows = 4 * std::ptrdiff_t{sheets_.quads};
   for (int s = 0; s < block.samples; ++s) {
     lane.unfold->quads(x.codes.data() + (block.first + s) * step_.in.size(),
                        static_cast<std::uint8_t>(x.grid.code.zero),

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/kernels/qgemm_tn/qgemm_tn.h"
+#include "common/nn/layers/gradient_codes.h"
 #include "common/nn/layers/input_gradient.h"
 #include "common/nn/layers/layer.h"
 
@@ -33,13 +34,10 @@ class LinearInt8 {
   // What a thread works with, on samples of its own or, where all sums of a channel are made at
   // once, on channels.
   struct Lane {
+    std::optional<GradientCodes> codes;
     std::optional<InputGradient> input;
     std::optional<Patches> unfold;
-    Buffer<std::uint8_t> random, q8, patches;
-    Buffer<std::int16_t> q16;  // of a sheet
-    // With Value::maxima, of a sample:
-    Buffer<std::int16_t> maxima16;
-    Buffer<std::uint8_t> maxima8;
+    Buffer<std::uint8_t> q8, patches;
     Buffer<std::int8_t> digits;
     Buffer<std::int32_t> sums, bias_sums;
     Buffer<float> row;  // a channel's gradient on its way to the sink
@@ -50,9 +48,8 @@ class LinearInt8 {
   float range(const Pass& pass);
   void backward_conv(const Pass& pass, float range);
   void backward_dense(const Pass& pass, float range);
-  // Codes of a block's gradients as 8 bits and, in the layout of qgemm_tn, as two digits.
-  void quantize(const Pass& pass, float inverse, Block block, Lane& lane, std::uint8_t* q8,
-                std::int8_t* digits) const;
+  void round(const Pass& pass, float range, Block block, Lane& lane, std::uint8_t* q8,
+             std::int8_t* digits) const;
   void sum_conv(const Pass& pass, Block block, bool accumulate, Lane& lane) const;
   // Into the first lane's sums those of the others.
   void join_lanes(int lanes);
@@ -75,14 +72,11 @@ class LinearInt8 {
   const int channels_;
   const int fan_in_;
   const std::ptrdiff_t sum_ld_;  // of sums: whole cache lines
-  const int sheet_samples_;      // samples, output rows and quads of a sheet: see linear_int8.cc
-  const int sheet_rows_;
-  const int quads_;
+  const Sheets sheets_;
   const std::ptrdiff_t grads_;  // elements of a sample that have a gradient
   const float* scales_ = nullptr;
   const std::int8_t* codes_ = nullptr;
   std::vector<Lane> lanes_;
-  std::optional<kernels::Window> pool_;  // with Value::maxima
   std::vector<float> wide_scale_, scale_lanes_;
   std::vector<float> dscales_;  // [channels]
   std::ptrdiff_t patch_ld_ = 0;
