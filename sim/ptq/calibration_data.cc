@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/nn/integer_ops.h"
+#include "common/tensor/buffer.h"
 
 namespace fedqat {
 namespace {
