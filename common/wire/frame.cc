@@ -1,8 +1,10 @@
 #include "common/wire/frame.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/message_lite.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <limits>
 #include <string>
@@ -14,7 +16,7 @@ namespace {
 
 namespace pb = google::protobuf;
 
-void write(const pb::MessageLite& message, std::byte* out, std::size_t size) {
+void write(const pb::Message& message, std::byte* out, std::size_t size) {
   FEDQAT_CHECK(size <= std::numeric_limits<int>::max());
   pb::io::ArrayOutputStream stream(out, static_cast<int>(size));
   pb::io::CodedOutputStream coded(&stream);
@@ -23,23 +25,55 @@ void write(const pb::MessageLite& message, std::byte* out, std::size_t size) {
   FEDQAT_CHECK(!coded.HadError());
 }
 
+// Every length fits what is around it. Protobuf believes that of a message in a message, and takes
+// up to 50 MB for a string in there before it finds out.
+bool lengths_fit(const pb::Descriptor& type, pb::io::CodedInputStream& in, int depth) {
+  using pb::internal::WireFormatLite;
+  while (const std::uint32_t tag = in.ReadTag()) {
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      if (!WireFormatLite::SkipField(&in, tag)) return false;
+      continue;
+    }
+    int size = 0;
+    if (!in.ReadVarintSizeAsInt(&size) || size > in.BytesUntilLimit()) return false;
+    const auto* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    if (field == nullptr || field->message_type() == nullptr) {
+      if (!in.Skip(size)) return false;
+      continue;
+    }
+    const auto outer = in.PushLimit(size);
+    if (depth == 0 || !lengths_fit(*field->message_type(), in, depth - 1)) return false;
+    in.PopLimit(outer);
+  }
+  return in.BytesUntilLimit() == 0;
+}
+
+bool lengths_fit(ByteView bytes, const pb::Message& message) {
+  constexpr int kDepth = 16;  // our messages have 4
+  pb::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                              static_cast<int>(bytes.size()));
+  in.PushLimit(static_cast<int>(bytes.size()));
+  return lengths_fit(*message.GetDescriptor(), in, kDepth);
+}
+
 }  // namespace
 
-Bytes serialize(const pb::MessageLite& message) {
+Bytes serialize(const pb::Message& message) {
   Bytes out(message.ByteSizeLong());
   write(message, out.data(), out.size());
   return out;
 }
 
-Result<void> parse(ByteView bytes, pb::MessageLite& message) {
+Result<void> parse(ByteView bytes, pb::Message& message) {
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
+      !lengths_fit(bytes, message) ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Error{Errc::kCorrupt, message.GetTypeName() + " does not parse"};
   }
   return {};
 }
 
-Bytes make_frame(const pb::MessageLite& message) {
+Bytes make_frame(const pb::Message& message) {
   const std::size_t size = message.ByteSizeLong();
   FEDQAT_CHECK(kFrameHeader + size <= kMaxFrame);
   Bytes frame(kFrameHeader + size);
@@ -61,7 +95,7 @@ Result<std::size_t> frame_size(ByteView header) {
   return kFrameHeader + size;
 }
 
-Result<void> parse_frame(ByteView frame, pb::MessageLite& message) {
+Result<void> parse_frame(ByteView frame, pb::Message& message) {
   const auto size = frame_size(frame);
   if (!size) return size.error();
   if (*size != frame.size()) {

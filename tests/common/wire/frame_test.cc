@@ -34,6 +34,19 @@ TEST_CASE("frame: a length above 1 MiB is refused before anything is read") {
   REQUIRE(*frame_size(largest) == kMaxFrame);
 }
 
+TEST_CASE("frame: a message within a message that announces more than there is is refused") {
+  // fetch_model of 2^25 bytes, in it a field that nobody knows, also of about 2^25 bytes.
+  const auto tag = static_cast<unsigned>(wire::Request::kFetchModelFieldNumber << 3 | 2);
+  Bytes message;
+  for (const unsigned b :
+       {tag, 0x80U, 0x80U, 0x80U, 0x10U, 0xFAU, 0x01U, 0xF0U, 0xFFU, 0xFFU, 0x0FU}) {
+    message.push_back(std::byte(b));
+  }
+  message.resize(1000);
+  wire::Request request;
+  REQUIRE_FALSE(parse(message, request));
+}
+
 TEST_CASE("frame: cut, extended and overlong frames are refused") {
   const Bytes frame = make_frame(some_request());
   wire::Request back;
