@@ -101,10 +101,9 @@ void LinearLayer::forward_float(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
   if (conv_real_) {
-    const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
     const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
     for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-      conv_real_->forward(x.real.data() + s * in, y.real.data() + s * out, pass.scratch);
+      conv_real_->forward(x.real_sample(s), y.real.data() + s * out, pass.scratch);
       add_bias(y.real.data() + s * out, out / channels_);
     }
     return;
@@ -262,10 +261,11 @@ void LinearLayer::backward_conv(const Pass& pass, std::ptrdiff_t sample, const f
     conv_real_->weight_gradient(dv, x.codes.data() + at, x.grid.code.zero, sample > 0, dw,
                                 pass.scratch);
   } else {
-    conv_real_->weight_gradient(dv, x.real.data() + at, sample > 0, dw, pass.scratch);
+    conv_real_->weight_gradient(dv, x.real_sample(sample), sample > 0, dw, pass.scratch);
   }
   if (!x.wants_grad) return;
   conv_real_->input_gradient(dv, w, x.shared, x.grad.data() + at, pass.scratch);
+  x.gradient_is_set(sample);
 }
 
 }  // namespace fedqat
