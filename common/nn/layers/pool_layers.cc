@@ -79,8 +79,7 @@ void AvgPoolLayer::backward(const Pass& pass) {
     }
     if (x.wants_grad) {
       float* dx = x.grad.data() + s * step_.in.size();
-      if (!x.shared) std::fill_n(dx, step_.in.size(), 0.0F);
-      kernels::mean_pool_backward(window_of(step_), dv_.data(), dx);
+      kernels::mean_pool_backward(window_of(step_), dv_.data(), x.shared, dx);
       x.gradient_is_set(static_cast<std::ptrdiff_t>(s));
     }
   }
