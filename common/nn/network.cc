@@ -82,6 +82,7 @@ struct Network::Impl {
   // Of a MaxPool whose input has Value::maxima: the convolution before it. Else kNone.
   int pools(int step) const;
   void add_value(MemoryPlan& plan, int value);
+  bool read_by_sample(const Value& value) const;
   BatchStats train(const std::uint8_t* codes, const std::uint8_t* labels, int n,
                    GradientSink* sink);
   void backward_step(Pass pass, std::size_t step);
@@ -174,6 +175,12 @@ void Network::Impl::add_value(MemoryPlan& plan, int value) {
   plan.add(v.grad, size, {{last ? steps() : backward_of(reader).first, backward_of(until).last}});
 }
 
+bool Network::Impl::read_by_sample(const Value& value) const {
+  const Op reader = graph.steps[static_cast<std::size_t>(value.last_reader)].op;
+  return !value.shared &&
+         (reader == Op::kConv2d || reader == Op::kDepthwiseConv2d || reader == Op::kAvgPool);
+}
+
 void Network::Impl::take_memory(bool for_integers) {
   integers = for_integers;
   values.clear();
@@ -201,6 +208,7 @@ void Network::Impl::take_memory(bool for_integers) {
     const Step& s = graph.steps[static_cast<std::size_t>(i)];
     LayerMemory where{plan, team, max_batch, integers, forward_of(i), backward_of(i)};
     const int reader = values[static_cast<std::size_t>(s.output)].last_reader;
+    where.by_sample = read_by_sample(values[static_cast<std::size_t>(s.output)]);
     if (i + 1 < steps() && pools(reader) != kNone) {
       where.maxima = &graph.steps[static_cast<std::size_t>(reader)];
       values[static_cast<std::size_t>(s.output)].maxima = where.maxima->output;

@@ -57,7 +57,8 @@ class Network {
   // Of the last pass: logits [n, classes], and their codes when the pass ran on integers.
   std::span<const float> logits() const;
   std::span<const std::uint8_t> output_codes() const;
-  // Of the last fp32 pass, n samples long: value i, [n, shape]; 0 is the input, i + 1 of step i.
+  // Of the last fp32 pass, forward only, n samples long: value i, [n, shape]; 0 is the input, i + 1
+  // of step i.
   std::span<const float> real_value(int i, int n) const;
 
  private:

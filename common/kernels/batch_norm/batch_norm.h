@@ -21,22 +21,23 @@ struct BatchNormKernels {
   void (*sum_squares)(const float* v, const float* mean, std::ptrdiff_t rows, int channels,
                       float* sums);
 
-  // x = (y - mean[c]) * inverse[c]; y = gamma[c] * x + beta[c], with relu at least 0.
+  // x = (v - mean[c]) * inverse[c]; y = gamma[c] * x + beta[c], with relu at least 0. y may be v.
   struct Normal {
     const float *mean, *inverse, *gamma, *beta;
     bool relu;
   };
-  void (*normalize)(const Normal& normal, std::ptrdiff_t rows, int channels, float* y, float* x);
+  void (*normalize)(const Normal& normal, const float* v, std::ptrdiff_t rows, int channels,
+                    float* y);
 
-  // With x of normalize(): d = relu && !(gamma[c] * x + beta[c] > 0) ? 0 : dy.
+  // With x of normalize(), from v: d = relu && !(gamma[c] * x + beta[c] > 0) ? 0 : dy.
   // first[c] = sum of d, second[c] = sum of d * x.
-  void (*backward_sums)(const Normal& normal, const float* x, const float* dy, std::ptrdiff_t rows,
+  void (*backward_sums)(const Normal& normal, const float* v, const float* dy, std::ptrdiff_t rows,
                         int channels, float* first, float* second);
   // dy = scale[c] * (d - shift[c] - x * turn[c]).
   struct Turn {
     const float *scale, *shift, *turn;
   };
-  void (*backward)(const Normal& normal, const Turn& turn, const float* x, std::ptrdiff_t rows,
+  void (*backward)(const Normal& normal, const Turn& turn, const float* v, std::ptrdiff_t rows,
                    int channels, float* dy);
 };
 

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <utility>
 
 #include "common/kernels/batch_norm/batch_norm_tables.h"
 
@@ -7,6 +8,8 @@ namespace {
 
 constexpr int kVectorBytes = 64;
 
+#include "common/kernels/sgemm/sgemm_each.inc"
+// With it:
 #include "common/kernels/batch_norm/batch_norm_body.inc"
 
 }  // namespace

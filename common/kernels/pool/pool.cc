@@ -275,13 +275,25 @@ void mean_pool(const Window& g, const float* x, float* y) {
   });
 }
 
-void mean_pool_backward(const Window& g, const float* dy, float* dx) {
+void mean_pool_backward(const Window& g, const float* dy, bool add, float* dx) {
   const std::ptrdiff_t row = std::ptrdiff_t{g.w} * g.c;
   const auto count = static_cast<float>(g.kh * g.kw);
+  const bool whole = g.kh == g.h && g.kw == g.w;  // one window, which sets all
+  if (!add && !whole) std::fill_n(dx, g.h * row, 0.0F);
   for_windows(g, [&](std::ptrdiff_t in, std::ptrdiff_t out) {
-    for (int i = 0; i < g.kh * g.kw; ++i) {
-      float* to = dx + in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c;
-      for (int c = 0; c < g.c; ++c) to[c] += dy[out + c] / count;
+    constexpr int kBlock = 64;
+    float share[kBlock];
+    for (int first = 0; first < g.c; first += kBlock) {
+      const int n = std::min(kBlock, g.c - first);
+      for (int c = 0; c < n; ++c) share[c] = dy[out + first + c] / count;
+      for (int i = 0; i < g.kh * g.kw; ++i) {
+        float* to = dx + in + i / g.kw * row + std::ptrdiff_t{i % g.kw} * g.c + first;
+        if (add || !whole) {
+          for (int c = 0; c < n; ++c) to[c] += share[c];
+        } else {
+          for (int c = 0; c < n; ++c) to[c] = 0.0F + share[c];
+        }
+      }
     }
   });
 }

@@ -30,7 +30,7 @@ void max_pool_backward(const Window& window, const float* dy, const std::uint8_t
 void sum_pool(const Window& window, const std::uint8_t* x, std::int32_t zero, std::int32_t* y);
 // y = (sum over the window, rows then columns, of x) / (kh * kw).
 void mean_pool(const Window& window, const float* x, float* y);
-// dx += dy / (kh * kw) over the window.
-void mean_pool_backward(const Window& window, const float* dy, float* dx);
+// dx = (add ? dx : 0) + dy / (kh * kw) over the windows.
+void mean_pool_backward(const Window& window, const float* dy, bool add, float* dx);
 
 }  // namespace fedqat::kernels

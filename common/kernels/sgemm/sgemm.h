@@ -19,6 +19,8 @@ namespace fedqat::kernels {
 // Rows and depth may come in runs, as in windows of an image. Then, with i = q * row_run + r and
 // p = s * depth_run + t, a(i,p) = a[q * a_row_run + r * a_row + s * a_depth_run + t * a_col] and
 // b(p,j) = b[s * b_depth_run + t * b_row + j]; depth in runs wants a b, with b_col = 1.
+//
+// With a bias, behind that: c[i,j] = max(c[i,j] + bias[j], floor).
 struct SgemmArgs {
   int m, n, k;
   const float* a;
@@ -33,6 +35,8 @@ struct SgemmArgs {
   float* scratch;                  // kSgemmScratch floats, 64-byte aligned
   int row_run = 0, depth_run = 0;  // 0: a single run
   std::ptrdiff_t a_row_run = 0, a_depth_run = 0, b_depth_run = 0;
+  const float* bias = nullptr;  // [n]
+  float floor = 0;
 };
 
 inline constexpr int kSgemmDepthBlock = 256;

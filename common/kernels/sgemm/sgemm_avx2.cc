@@ -25,6 +25,8 @@ struct Vec {
   static Vec load(const float* p, Mask m) { return {_mm256_maskload_ps(p, m.lanes)}; }
   static Vec broadcast(float x) { return {_mm256_set1_ps(x)}; }
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  static Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
+  static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void store(float* p, Mask m) const;
   static void transpose(Vec (&x)[kWidth]);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "common/kernels/sgemm/sgemm.h"
@@ -17,6 +18,7 @@ void sgemm_reference(const SgemmArgs& g) {
         const float b = g.b != nullptr ? g.b[at] : static_cast<float>(g.b_codes[at] - g.b_zero);
         sum = std::fma(a[run * g.a_depth_run + t * g.a_col], b, sum);
       }
+      if (g.bias != nullptr) sum = std::max(g.floor, sum + g.bias[j]);
       g.c[i * g.ldc + j] = sum;
     }
   }

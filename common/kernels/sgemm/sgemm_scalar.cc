@@ -26,6 +26,16 @@ struct Vec {
     for (int i = 0; i < kWidth; ++i) y.v[i] = std::fma(a.v[i], b.v[i], c.v[i]);
     return y;
   }
+  static Vec add(const Vec& a, const Vec& b) {
+    Vec y;
+    for (int i = 0; i < kWidth; ++i) y.v[i] = a.v[i] + b.v[i];
+    return y;
+  }
+  static Vec max(const Vec& a, const Vec& b) {
+    Vec y;
+    for (int i = 0; i < kWidth; ++i) y.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return y;
+  }
   void store(float* p) const {
     for (int i = 0; i < kWidth; ++i) p[i] = v[i];
   }

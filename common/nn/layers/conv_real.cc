@@ -51,7 +51,7 @@ const float* ConvReal::padded(const float* x) {
   return image_.data();
 }
 
-void ConvReal::forward(const float* x, float* y, float* scratch) {
+void ConvReal::forward(const float* x, const float* bias, float floor, float* y, float* scratch) {
   kernels::SgemmArgs g{};
   g.m = step_.out.h * step_.out.w;
   g.k = fan_in_;
@@ -62,6 +62,7 @@ void ConvReal::forward(const float* x, float* y, float* scratch) {
   g.b_col = 1;
   g.ldc = channels_;
   g.scratch = scratch;
+  g.floor = floor;
   if (!pointwise_) {
     g.row_run = step_.out.w;
     g.a_row_run = inside_.stride * line_;
@@ -73,6 +74,7 @@ void ConvReal::forward(const float* x, float* y, float* scratch) {
     g.n = std::min(kPanel, channels_ - c);
     g.b = panels_.data() + std::ptrdiff_t{c} * fan_in_;
     g.c = y + c;
+    g.bias = bias + c;
     sgemm_.run(g);
   }
 }

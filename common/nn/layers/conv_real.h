@@ -21,8 +21,8 @@ class ConvReal {
 
   // Takes the weights of forward().
   void load(const float* w);
-  // y [out] = sums, without bias.
-  void forward(const float* x, float* y, float* scratch);
+  // y [out] = max(sum + bias of its channel, floor).
+  void forward(const float* x, const float* bias, float floor, float* y, float* scratch);
   // dw = (accumulate ? dw : 0) + sum over positions of dv x. Codes stand for float(code - zero).
   void weight_gradient(const float* dv, const float* x, bool accumulate, float* dw, float* scratch);
   void weight_gradient(const float* dv, const std::uint8_t* codes, std::int32_t zero,

@@ -77,13 +77,12 @@ void DepthwiseLayer::load(const Pass& pass) {
 
 kernels::DepthwiseReal DepthwiseLayer::sample(const Pass& pass, std::ptrdiff_t s) const {
   const Value& x = pass.values[count(step_.inputs[0])];
-  const auto in = s * static_cast<std::ptrdiff_t>(step_.in.size());
   kernels::DepthwiseReal a{.window = window_, .w = w_.data()};
   if (pass.integers) {
-    a.x_codes = x.codes.data() + in;
+    a.x_codes = x.codes.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
     a.x_zero = x.grid.code.zero;
   } else {
-    a.x = x.real.data() + in;
+    a.x = x.real_sample(s);
   }
   return a;
 }
@@ -173,6 +172,7 @@ void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s, const 
   a.dx = x.grad.data() + s * static_cast<std::ptrdiff_t>(step_.in.size());
   a.add = x.shared;
   depthwise_.input_gradient(a);
+  x.gradient_is_set(s);
 }
 
 void DepthwiseLayer::backward_weights(const Pass& pass) {

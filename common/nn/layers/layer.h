@@ -22,6 +22,17 @@ namespace fedqat {
 struct Pass;
 class Layer;
 
+// Makes the real values of a training pass where they are read, a sample at a time, so that they
+// stay in the cache and take no memory.
+class SampleSource {
+ public:
+  virtual ~SampleSource() = default;
+  // Those of sample s, until the next call.
+  virtual const float* sample(std::ptrdiff_t s) = 0;
+  // The reader has set the gradient of sample s: all samples, in order.
+  virtual void take_gradient(std::ptrdiff_t s) = 0;
+};
+
 // A value for one batch: real [n, shape] in fp32 passes, codes [n, shape] in integer passes, with
 // the residual of their rounding (kernels/qgemm) where an int8 backward pass follows, gradient of
 // the loss by the real value in both; during the ticks in which someone needs them.
@@ -39,6 +50,16 @@ struct Value {
   bool wants_grad = true;  // false for the input
   bool shared = false;     // by several readers, whose gradients add up; a lone one sets it
   int last_reader = 0;     // step
+  // Instead of `real`, which is its own then; null: `real` has the values.
+  SampleSource* source = nullptr;
+
+  const float* real_sample(std::ptrdiff_t s) const {
+    if (source != nullptr) return source->sample(s);
+    return real.data() + s * static_cast<std::ptrdiff_t>(shape.size());
+  }
+  void gradient_is_set(std::ptrdiff_t s) const {
+    if (source != nullptr) source->take_gradient(s);
+  }
 };
 
 // What a pass works on. Spans stay valid for the network's life.
@@ -73,6 +94,7 @@ struct LayerMemory {
   bool integers;
   Lifetime forward, backward;
   const Step* maxima = nullptr;  // the MaxPool of Value::maxima
+  bool by_sample = false;        // the output's reader takes Value::source
 
   Lifetime kept() const { return {forward.first, backward.last}; }
 };

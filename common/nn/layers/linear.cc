@@ -48,7 +48,6 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
     bias_code_.resize(static_cast<std::size_t>(channels_));
   }
   const auto wide = static_cast<std::size_t>(joined_rows(channels_) * channels_);
-  wide_bias_.resize(wide);
   wide_dbias_.resize(wide);
   wide_dscale_.resize(wide);
 }
@@ -65,9 +64,8 @@ float* LinearLayer::grad(const Pass& pass, int index) const {
 void LinearLayer::load(const Pass& pass) {
   if (pass.integers) {
     load_codes(pass);
-  } else {
-    repeat_channels(param(pass, step_.bias), wide_bias_);
-    if (conv_real_) conv_real_->load(param(pass, step_.weight).data());
+  } else if (conv_real_) {
+    conv_real_->load(param(pass, step_.weight).data());
   }
 }
 
@@ -100,12 +98,12 @@ void LinearLayer::forward(const Pass& pass) {
 void LinearLayer::forward_float(const Pass& pass) {
   const Value& x = pass.values[static_cast<std::size_t>(step_.inputs[0])];
   Value& y = pass.values[static_cast<std::size_t>(step_.output)];
+  const float* bias = param(pass, step_.bias).data();
+  const float floor = step_.relu ? 0.0F : kNoFloor;
   if (conv_real_) {
-    const auto in = static_cast<std::ptrdiff_t>(step_.in.size());
     const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
     for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-      conv_real_->forward(x.real.data() + s * in, y.real.data() + s * out, pass.scratch);
-      add_bias(y.real.data() + s * out, out / channels_);
+      conv_real_->forward(x.real_sample(s), bias, floor, y.real.data() + s * out, pass.scratch);
     }
     return;
   }
@@ -122,17 +120,9 @@ void LinearLayer::forward_float(const Pass& pass) {
   g.c = y.real.data();
   g.ldc = channels_;
   g.scratch = pass.scratch;
+  g.bias = bias;
+  g.floor = floor;
   sgemm_.run(g);
-  add_bias(y.real.data(), pass.n);
-}
-
-// And ReLU. y [rows, channels]
-void LinearLayer::add_bias(float* y, std::ptrdiff_t rows) const {
-  for_joined(0, rows * channels_, static_cast<int>(wide_bias_.size()),
-             [&](std::ptrdiff_t at, std::ptrdiff_t joined, int width, int) {
-               elementwise_.add_bias(y + at, joined, width, wide_bias_.data(),
-                                     step_.relu ? 0.0F : kNoFloor);
-             });
 }
 
 void LinearLayer::backward(const Pass& pass) {
@@ -262,10 +252,11 @@ void LinearLayer::backward_conv(const Pass& pass, std::ptrdiff_t sample, const f
     conv_real_->weight_gradient(dv, x.codes.data() + at, x.grid.code.zero, sample > 0, dw,
                                 pass.scratch);
   } else {
-    conv_real_->weight_gradient(dv, x.real.data() + at, sample > 0, dw, pass.scratch);
+    conv_real_->weight_gradient(dv, x.real_sample(sample), sample > 0, dw, pass.scratch);
   }
   if (!x.wants_grad) return;
   conv_real_->input_gradient(dv, w, x.shared, x.grad.data() + at, pass.scratch);
+  x.gradient_is_set(sample);
 }
 
 }  // namespace fedqat

@@ -23,7 +23,6 @@ class LinearLayer final : public Layer {
  private:
   void load_codes(const Pass& pass);
   void forward_float(const Pass& pass);
-  void add_bias(float* y, std::ptrdiff_t rows) const;
   // Returns dv, the gradient before activation and rounding of `samples` samples, [rows, channels];
   // adds to the sums for the gradients of bias and scale.
   const float* backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
@@ -56,7 +55,7 @@ class LinearLayer final : public Layer {
   std::vector<std::int32_t> bias_code_;
   std::vector<float> dw_scale_;
   // Both.
-  std::vector<float> wide_bias_, wide_dbias_, wide_dscale_;
+  std::vector<float> wide_dbias_, wide_dscale_;
 };
 
 }  // namespace fedqat

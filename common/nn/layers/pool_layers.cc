@@ -51,7 +51,8 @@ void AvgPoolLayer::forward(const Pass& pass) {
       average_pool_int(step_, x.codes.data() + in, x.grid, sums_.data() + out, y.grid,
                        y.codes.data() + out);
     } else {
-      kernels::mean_pool(window_of(step_), x.real.data() + in, y.real.data() + out);
+      kernels::mean_pool(window_of(step_), x.real_sample(static_cast<std::ptrdiff_t>(s)),
+                         y.real.data() + out);
       if (step_.relu) relu_real(step_.out.size(), y.real.data() + out);
     }
   }
@@ -78,8 +79,8 @@ void AvgPoolLayer::backward(const Pass& pass) {
     }
     if (x.wants_grad) {
       float* dx = x.grad.data() + s * step_.in.size();
-      if (!x.shared) std::fill_n(dx, step_.in.size(), 0.0F);
-      kernels::mean_pool_backward(window_of(step_), dv_.data(), dx);
+      kernels::mean_pool_backward(window_of(step_), dv_.data(), x.shared, dx);
+      x.gradient_is_set(static_cast<std::ptrdiff_t>(s));
     }
   }
   if (!pass.integers) return;

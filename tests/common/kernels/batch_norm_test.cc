@@ -55,18 +55,19 @@ TEST_CASE("batch norm: every kernel gives the bits of the plain loops") {
         const auto n = static_cast<int>(channels);
         const BatchNormKernels::Normal normal{mean.data(), inverse.data(), gamma.data(),
                                               beta.data(), relu};
-        Floats a(channels), b(channels), got_x(v.size()), got_y = v, got_dv = dy;
+        Floats a(channels), b(channels), got_y(v.size()), in_place = v, got_dv = dy;
         k.sum(v.data(), kRows, n, a.data());
         k.sum_squares(v.data(), mean.data(), kRows, n, b.data());
         CHECK(same(a, sums));
         CHECK(same(b, squares));
-        k.normalize(normal, kRows, n, got_y.data(), got_x.data());
-        CHECK(same(got_x, x));
+        k.normalize(normal, v.data(), kRows, n, got_y.data());
         CHECK(same(got_y, y));
-        k.backward_sums(normal, x.data(), dy.data(), kRows, n, a.data(), b.data());
+        k.normalize(normal, in_place.data(), kRows, n, in_place.data());
+        CHECK(same(in_place, y));
+        k.backward_sums(normal, v.data(), dy.data(), kRows, n, a.data(), b.data());
         CHECK(same(a, first));
         CHECK(same(b, second));
-        k.backward(normal, {scale.data(), shift.data(), turn.data()}, x.data(), kRows, n,
+        k.backward(normal, {scale.data(), shift.data(), turn.data()}, v.data(), kRows, n,
                    got_dv.data());
         CHECK(same(got_dv, dv));
       }

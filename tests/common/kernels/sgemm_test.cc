@@ -20,13 +20,14 @@ Buffer<float> random_floats(std::size_t n, std::uint64_t seed) {
 }
 
 void check_all_kernels(int m, int n, int k, bool a_transposed, bool b_transposed, bool codes,
-                       bool accumulate) {
+                       bool accumulate, bool biased = false) {
   const auto a = random_floats(static_cast<std::size_t>(m * k), 1);
   const auto b = random_floats(static_cast<std::size_t>(n * k), 2);
   const auto c0 = random_floats(static_cast<std::size_t>(m * n), 3);
   Buffer<std::uint8_t> b_codes(static_cast<std::size_t>(n * k));
   Rng rng({.seed = 4});
   for (auto& x : b_codes.span()) x = static_cast<std::uint8_t>(rng.below(256));
+  const auto bias = random_floats(static_cast<std::size_t>(n), 5);
   Buffer<float> scratch(kSgemmScratch);
   const auto run = [&](auto kernel) {
     Buffer<float> c(c0.size());
@@ -47,6 +48,8 @@ void check_all_kernels(int m, int n, int k, bool a_transposed, bool b_transposed
     g.ldc = n;
     g.accumulate = accumulate;
     g.scratch = scratch.data();
+    g.bias = biased ? bias.data() : nullptr;
+    g.floor = -0.5F;
     kernel(g);
     return c;
   };
@@ -67,7 +70,7 @@ TEST_CASE("sgemm: every kernel gives the bits of the plain chain of multiply-add
     for (const int n : {1, 6, 8, 15, 16, 17, 32, 33, 70}) {
       for (const int k : {1, 2, 25, 64}) {
         ++turn;
-        check_all_kernels(m, n, k, turn & 1, turn & 2, turn & 4, turn & 8);
+        check_all_kernels(m, n, k, turn & 1, turn & 2, turn & 4, turn & 8, turn % 3 == 0);
       }
     }
   }
@@ -86,10 +89,10 @@ TEST_CASE("sgemm: the bits are the same for every way of blocking a product") {
   for (const Size& s : kSizes) {
     for (const bool accumulate : {false, true}) {
       for (const bool codes : {false, true}) {
-        check_all_kernels(s.m, s.n, s.k, false, true, codes, accumulate);
+        check_all_kernels(s.m, s.n, s.k, false, true, codes, accumulate, true);
         check_all_kernels(s.m, s.n, s.k, true, true, codes, accumulate);
         check_all_kernels(s.m, s.n, s.k, false, false, codes, accumulate);
-        check_all_kernels(s.m, s.n, s.k, true, false, codes, accumulate);
+        check_all_kernels(s.m, s.n, s.k, true, false, codes, accumulate, true);
       }
     }
   }
@@ -145,7 +148,7 @@ TEST_CASE("sgemm: rows and depth in runs are windows of an image") {
 TEST_CASE("sgemm: a sum over nothing is zero, or what c held") {
   for (const bool b_transposed : {false, true}) {
     check_all_kernels(5, 7, 0, false, b_transposed, false, false);
-    check_all_kernels(5, 7, 0, false, b_transposed, false, true);
+    check_all_kernels(5, 7, 0, false, b_transposed, false, true, true);
   }
 }
 

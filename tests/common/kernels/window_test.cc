@@ -190,8 +190,17 @@ TEST_CASE("sum_pool and mean_pool: agree with each other and spread the gradient
   mean_pool(g, real.data(), means.data());
   for (std::size_t i = 0; i < out; ++i) CHECK(means[i] == static_cast<float>(sums[i]) / 4);
   for (auto& v : means.span()) v = 1;
-  mean_pool_backward(g, means.data(), dx.data());
-  for (const float v : dx.span()) CHECK(v == 0.25F);
+  for (const float expected : {0.25F, 0.5F}) {
+    mean_pool_backward(g, means.data(), expected > 0.25F, dx.data());
+    for (const float v : dx.span()) CHECK(v == expected);
+  }
+  const Window whole{4, 6, 70, 4, 6, 1, 0, 0};
+  Buffer<float> ones(70), all(image_size(whole));
+  for (auto& v : ones.span()) v = 1;
+  for (const float expected : {1 / 24.0F, 2 / 24.0F}) {
+    mean_pool_backward(whole, ones.data(), expected > 1 / 24.0F, all.data());
+    for (const float v : all.span()) CHECK(v == expected);
+  }
 }
 
 TEST_CASE("sum_pool: equals the formula, also where 16 bits are too few") {

@@ -66,7 +66,7 @@ TEST_CASE("fp32 convolution: products have the bits of chains over windows, posi
       const auto n = static_cast<std::size_t>(channels),
                  fan_in = static_cast<std::size_t>(g.depth());
       const auto w = random_floats(n * fan_in, 1), x = random_floats(step.in.size(), 2);
-      const auto dv = random_floats(step.out.size(), 3);
+      const auto dv = random_floats(step.out.size(), 3), bias = random_floats(n, 6);
       Buffer<float> y(step.out.size()), dw(n * fan_in), dx(step.in.size());
       dw = random_floats(n * fan_in, 4);
       for_windows(g, [&](std::size_t o, std::size_t k, std::size_t at) {
@@ -85,7 +85,8 @@ TEST_CASE("fp32 convolution: products have the bits of chains over windows, posi
       conv.load(w.data());
       Buffer<float> got_y(step.out.size()), got_dw = random_floats(n * fan_in, 4);
       auto got_dx = random_floats(step.in.size(), 5);
-      conv.forward(x.data(), got_y.data(), scratch.data());
+      conv.forward(x.data(), bias.data(), 0, got_y.data(), scratch.data());
+      for (std::size_t i = 0; i < y.size(); ++i) y[i] = std::max(y[i] + bias[i % n], 0.0F);
       CHECK(same(got_y, y));
       conv.weight_gradient(dv.data(), x.data(), true, got_dw.data(), scratch.data());
       CHECK(same(got_dw, dw));
