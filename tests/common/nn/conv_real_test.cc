@@ -1,5 +1,6 @@
 #include "common/nn/layers/conv_real.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
