@@ -32,13 +32,26 @@ inline __m256i add_columns(__m256i sum, __m256i v) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_set1_epi16(1), v));
 }
 
-// A row's codes and zeros up to `stride`.
+// A row's codes and zeros up to `stride`, which is less than kStep more. The last vector may begin
+// within the one before.
 inline void convert_row(const std::uint8_t* a, int depth, Code* to, int stride) {
-  int p = 0;
-  for (; p + 16 <= depth; p += 16) {
+  const auto vector = [&](int p) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + p), load_codes(a + p));
+  };
+  const auto half = [&](int p) {
+    const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(a + p));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + p), _mm_cvtepu8_epi16(codes));
+  };
+  if (depth >= 16) {
+    for (int p = 0; p + 16 <= depth; p += 16) vector(p);
+    vector(depth - 16);
+  } else if (depth >= 8) {
+    half(0);
+    half(depth - 8);
+  } else {
+    for (int p = 0; p < depth; ++p) to[p] = a[p];
   }
-  for (; p < stride; ++p) to[p] = p < depth ? a[p] : std::uint8_t{0};
+  if (stride > depth) to[depth] = 0;
 }
 
 // kStep rows of a vector of codes -> that many vectors: the steps of columns 0 .. 7, and the next.

@@ -105,11 +105,9 @@ template <bool kSignedRows, int R, int P>
           }
         }
         // The next tiles' outputs: where they are in no near cache, stores would wait for them.
-        if (!kSignedRows) {
-          _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
-          _mm_prefetch(reinterpret_cast<const char*>(next + kCols), _MM_HINT_T0);
-          next += ldacc;
-        }
+        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(next + kCols), _MM_HINT_T0);
+        next += ldacc;
 #pragma GCC unroll 4
         for (auto& row : rows) row += row_quad;
       }

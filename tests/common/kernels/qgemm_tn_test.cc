@@ -88,7 +88,9 @@ TEST_CASE("qgemm_tn: every kernel equals the formula, below, at and above each v
 
 TEST_CASE("qgemm_tn: rows and channels beyond a cache block continue the same sums") {
   for (const int m : {511, 512, 513, 1023, 1025, 2052}) {
-    for (const int k : {9, 25, 70}) check_all_kernels(Problem(m, 18, k, 3, false));
+    for (const int k : {9, 25, 70}) {
+      for (const int c : {18, 144}) check_all_kernels(Problem(m, c, k, 3, false));
+    }
   }
   for (const int c : {255, 256, 257, 530}) check_all_kernels(Problem(7, c, 40, 200, false));
 }
@@ -97,5 +99,6 @@ TEST_CASE("qgemm_tn: the largest codes at the largest depth do not overflow") {
   for (const int zero : {0, 255}) {
     check_all_kernels(Problem(kMaxRows, 2, 3, zero, true));
     check_all_kernels(Problem(kMaxRows, 17, 20, zero, true));
+    check_all_kernels(Problem(kMaxRows, 16, 20, zero, true));
   }
 }
