@@ -12,6 +12,7 @@
 #include "common/base/isa.h"
 #include "common/crypto/sha256.h"
 #include "common/nn/evaluate.h"
+#include "common/wire/layer_bits.h"
 #include "common/wire/model_config.h"
 #include "common/wire/model_file.h"
 #include "common/wire/partition_config.h"
@@ -58,6 +59,13 @@ void describe_scales(const Graph& graph, const ModelState& state, RoundReport& r
   }
 }
 
+void set_bits(const QuantSpec& quant, RunReport& r) {
+  r.weight_bits = quant.weight_bits;
+  r.activation_bits = quant.activation_bits;
+  r.layer_bits.clear();
+  for (const LayerBits& layer : quant.layers) r.layer_bits.push_back(layer_bits_text(layer));
+}
+
 RunReport describe_run(const wire::Config& config, const DataSplit& data, const Graph& graph,
                        const Partition& partition, int threads) {
   RunReport r;
@@ -68,8 +76,7 @@ RunReport describe_run(const wire::Config& config, const DataSplit& data, const 
   r.model_name = config.model().name();
   r.parameters = graph.weight_count;
   r.macs_per_sample = graph.macs;
-  r.weight_bits = graph.quant.weight_bits;
-  r.activation_bits = graph.quant.activation_bits;
+  set_bits(graph.quant, r);
   r.bytes_fp32 = graph.weight_count * sizeof(float);
   for (const Step& s : graph.steps) {
     if (s.activation_scale != kNone) r.activation_names.push_back(s.name);
@@ -231,8 +238,7 @@ Result<RunOutcome> run_federation(const wire::Config& config, const DataSplit& d
   outcome.model = deployed_model(graph, coordinator.state(), coordinator.network().input);
   outcome.model_file = encode_model(outcome.model);
   // A run that is stopped in its warm-up leaves the fp32 network, whatever the config asked for.
-  report.weight_bits = outcome.model.quant.weight_bits;
-  report.activation_bits = outcome.model.quant.activation_bits;
+  set_bits(outcome.model.quant, report);
   outcome.state = coordinator.state();
   auto recall = class_recall(outcome.model, data.test, pool);
   if (!recall) return recall.error();

@@ -47,8 +47,9 @@ struct RunReport {
   std::uint64_t macs_per_sample = 0;
   int weight_bits = 0;  // of the model there is: 32 if the run stopped before quantization began
   int activation_bits = 0;
-  std::uint64_t bytes_fp32 = 0;    // parameters * 4
-  std::uint64_t bytes_packed = 0;  // model.fedqat
+  std::vector<std::string> layer_bits;  // of layers with bits of their own: "conv1=4"
+  std::uint64_t bytes_fp32 = 0;         // parameters * 4
+  std::uint64_t bytes_packed = 0;       // model.fedqat
   std::string model_sha256;
   std::vector<std::string> activation_names;
   std::vector<std::string> weight_names;

@@ -3,6 +3,7 @@
 
 #include "common/cli/exit_code.h"
 #include "common/crypto/sha256.h"
+#include "common/wire/layer_bits.h"
 #include "common/wire/model_file.h"
 #include "coordinator/cli/commands.h"
 
@@ -23,6 +24,9 @@ int inspect_command(const InspectOptions& options, Fs& fs) {
             {"classes", spec.classes},
             {"weight_bits", model->quant.weight_bits},
             {"activation_bits", model->quant.activation_bits}};
+  Json layers = Json::array();
+  for (const LayerBits& bits : model->quant.layers) layers.push_back(layer_bits_text(bits));
+  if (!layers.empty()) j["layer_bits"] = std::move(layers);
   Json steps = Json::array();
   for (const PackedStep& s : model->steps) {
     steps.push_back({{"weights", s.weights.size() + s.float_weights.size()},

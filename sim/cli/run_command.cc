@@ -16,7 +16,6 @@
 namespace fedqat {
 namespace {
 
-std::string bits_of(const RunReport& r) { return bits_text(r.weight_bits, r.activation_bits); }
 double bytes_of(const RunReport& r) { return double(r.bytes_up) + double(r.bytes_down); }
 
 Result<RunOutcome> train(const wire::Config& config, const DataSplit& data, const char* suffix,
@@ -75,6 +74,7 @@ nlohmann::ordered_json summary_json(const RunReport& r, const std::filesystem::p
           {"rounds", r.rounds.size()},
           {"weight_bits", r.weight_bits},
           {"activation_bits", r.activation_bits},
+          {"layer_bits", r.layer_bits},
           {"test_accuracy", r.final_accuracy},
           {"test_loss", r.final_loss},
           {"bytes_fp32", r.bytes_fp32},

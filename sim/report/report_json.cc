@@ -40,6 +40,7 @@ Json model_json(const RunReport& r) {
           {"macs_per_sample", r.macs_per_sample},
           {"weight_bits", r.weight_bits},
           {"activation_bits", r.activation_bits},
+          {"layer_bits", r.layer_bits},
           {"bytes_fp32", r.bytes_fp32},
           {"bytes_packed", r.bytes_packed},
           {"sha256", r.model_sha256},
@@ -117,6 +118,7 @@ void read_model(JsonReader& in, const Node& node, RunReport& r) {
   r.macs_per_sample = in.whole(node, "macs_per_sample");
   r.weight_bits = small(in, node, "weight_bits");
   r.activation_bits = small(in, node, "activation_bits");
+  if (in.has(node, "layer_bits")) r.layer_bits = texts(in, node, "layer_bits");
   r.bytes_fp32 = in.whole(node, "bytes_fp32");
   r.bytes_packed = in.whole(node, "bytes_packed");
   r.model_sha256 = in.text(node, "sha256");

@@ -16,8 +16,6 @@ std::string points_text(double difference) {
   return (text.front() == '-' ? "" : "+") + text + " points";
 }
 
-std::string bits_of(const RunReport& r) { return bits_text(r.weight_bits, r.activation_bits); }
-
 double bytes_of(const RunReport& r) { return double(r.bytes_up) + double(r.bytes_down); }
 
 std::string subtitle(const RunReport& r) {
@@ -50,13 +48,17 @@ std::string tiles(const RunReport& r, const RunReport* twin) {
 }
 
 Facts model_facts(const RunReport& r) {
-  return {{"Name", r.model_name},
-          {"Parameters", grouped(r.parameters)},
-          {"Multiply-adds a sample", grouped(r.macs_per_sample)},
-          {"Bits of weights", std::to_string(r.weight_bits)},
-          {"Bits of activations", std::to_string(r.activation_bits)},
-          {"File", grouped(r.bytes_packed) + " bytes"},
-          {"SHA-256", r.model_sha256}};
+  Facts facts = {{"Name", r.model_name},
+                 {"Parameters", grouped(r.parameters)},
+                 {"Multiply-adds a sample", grouped(r.macs_per_sample)},
+                 {"Bits of weights", std::to_string(r.weight_bits)},
+                 {"Bits of activations", std::to_string(r.activation_bits)}};
+  std::string layers;
+  for (const std::string& bits : r.layer_bits) layers += (layers.empty() ? "" : ", ") + bits;
+  if (!layers.empty()) facts.emplace_back("Bits of single layers", layers);
+  facts.emplace_back("File", grouped(r.bytes_packed) + " bytes");
+  facts.emplace_back("SHA-256", r.model_sha256);
+  return facts;
 }
 
 Facts data_facts(const RunReport& r) {
@@ -104,6 +106,11 @@ std::string hint(const std::string& plain) {
 std::string bits_text(int weight_bits, int activation_bits) {
   if (weight_bits >= 32) return "fp32";
   return "W" + std::to_string(weight_bits) + "A" + std::to_string(activation_bits);
+}
+
+std::string bits_of(const RunReport& run) {
+  return bits_text(run.weight_bits, run.activation_bits) +
+         (run.layer_bits.empty() ? "" : ", mixed");
 }
 
 std::string run_page(const RunReport& run, const RunReport* fp32_twin,

@@ -10,6 +10,7 @@
 namespace fedqat {
 
 std::string bits_text(int weight_bits, int activation_bits);  // "W8A8", "fp32"
+std::string bits_of(const RunReport& run);                    // the same, or "W8A8, mixed"
 
 // `fp32_twin`, if not null, is the same federation in fp32; `config_toml` may be empty.
 std::string run_page(const RunReport& run, const RunReport* fp32_twin,

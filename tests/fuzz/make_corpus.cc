@@ -50,6 +50,12 @@ UpdateStats some_stats() {
 
 NetworkSpec some_network() { return {every_layer_model({8, 8, 1}, 3), {4, 4, 8}, {0.01F, 3}}; }
 
+NetworkSpec some_mixed_network() {
+  NetworkSpec network = some_network();
+  network.quant.layers = {{"conv", 2, 6}, {"branch", 3, 0}, {"sum", 0, 5}};
+  return network;
+}
+
 void make_requests() {
   UploadUpdate upload{1, 2, 1, {}, 5, 0, Bytes(5, std::byte{7}), encode_stats(some_stats())};
   upload.digest = update_digest(upload.data, upload.stats);
@@ -127,12 +133,20 @@ void make_models() {
   put("model_file", "integers", encode_model(pack_model(graph, state, data.grid)));
   const auto plain = build_graph(graph.spec, {kFloatBits, kFloatBits, kFloatBits});
   FEDQAT_CHECK(plain);
+  const NetworkSpec mixed = some_mixed_network();
+  const auto mixed_graph = build_graph(mixed.model, mixed.quant);
+  FEDQAT_CHECK(mixed_graph);
+  const ModelState mixed_state = calibrated(*mixed_graph, init_model(*mixed_graph, 1), data);
+  put("model_file", "layer_bits", encode_model(pack_model(*mixed_graph, mixed_state, data.grid)));
   put("model_file", "float", encode_model(pack_model(*plain, init_model(*plain, 1), data.grid)));
   put("model_file", "shared", encode_model(pack_model(*plain, shared_model(*plain), data.grid)));
   put("broadcast", "shared", encode_broadcast(graph, shared_model(graph), 32));
   wire::NetworkProto network;
   to_proto(some_network(), network);
   put("network_spec", "every_layer", serialize(network));
+  wire::NetworkProto mixed_network;
+  to_proto(mixed, mixed_network);
+  put("network_spec", "layer_bits", serialize(mixed_network));
   wire::NetworkProto normalized;
   to_proto({batch_norm_model({8, 8, 1}, 3), {4, 4, 8}, {0.01F, 3}}, normalized);
   put("network_spec", "batch_norm", serialize(normalized));

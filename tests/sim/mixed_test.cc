@@ -149,6 +149,7 @@ TEST_CASE("mixed: from a federation on the digits to a model whose layers have t
     CHECK(s.weight_bits == choice->layers[layer].widths[choice->chosen[layer]].bits);
     ++layer;
   }
+  CHECK(run->report.layer_bits.size() == layers.size());
   CHECK(run->report.final_accuracy > 0.7);
   CHECK(run->report.bytes_packed < choice->bytes + 6000);
   const std::string table = bits_table(*choice);

@@ -57,6 +57,14 @@ RunReport evil_report() {
   return r;
 }
 
+TEST_CASE("page: bits of single layers are named") {
+  RunReport report = sample_report();
+  CHECK_FALSE(run_page(report, nullptr, "").find("mixed") != std::string::npos);
+  report.layer_bits = {"conv1=4", "fc1=2:6"};
+  CHECK_THAT(run_page(report, nullptr, ""),
+             Contains("W8A8, mixed") && Contains("conv1=4, fc1=2:6"));
+}
+
 TEST_CASE("html: text becomes text, whatever it holds") {
   CHECK(escape_html("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&#39;");
   CHECK(escape_html(std::string("\0\x1b\n\t", 4)) == "??\n\t");

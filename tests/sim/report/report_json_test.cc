@@ -46,6 +46,7 @@ TEST_CASE("report.json: what is written is read back to the same text") {
   RunReport report = sample_report();
   report.rounds[5].train_loss = std::nan("");
   report.seed = 18446744073709551615ULL;
+  report.layer_bits = {"conv1=4", "fc1=2:6"};
   const std::string text = report_json(report);
   const auto back = parse_report(text, "report.json");
   REQUIRE(back);
