@@ -24,14 +24,11 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, const Layer
       channels_(step.out.c),
       taps_(step.kernel_h * step.kernel_w),
       width_(kernels::depthwise_width(step.out.c)),
-      range_(graph, step, memory) {
+      output_(graph, step, memory, 1) {
   const auto outputs = count(memory.max_batch) * step.out.size();
-  const auto wide = count(joined_rows(channels_) * channels_);
-  if (memory.integers || step.relu) memory.plan.add(dv_, step.out.size(), {memory.backward});
   w_ = Buffer<float>(count(taps_ * width_));
   dw_ = Buffer<float>(count(taps_ * width_));
-  wide_bias_.resize(wide);
-  wide_dbias_.resize(wide);
+  wide_bias_.resize(count(joined_rows(channels_) * channels_));
   if (!memory.integers) return;
   integer_ = std::make_unique<DepthwiseInt>(step);
   memory.plan.add(acc_, outputs, {memory.kept()});
@@ -39,7 +36,6 @@ DepthwiseLayer::DepthwiseLayer(const Graph& graph, const Step& step, const Layer
   w_hat_ = Buffer<float>(count(channels_ * taps_));
   w_scale_.resize(count(channels_));
   dw_scale_.resize(count(channels_));
-  wide_dscale_.resize(wide);
   bias_code_.resize(count(channels_));
 }
 
@@ -110,56 +106,19 @@ void DepthwiseLayer::forward(const Pass& pass) {
 
 void DepthwiseLayer::backward(const Pass& pass) {
   if (pass.first == 0) {
-    std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
-    std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
+    output_.begin();
     std::fill(dw_.span().begin(), dw_.span().end(), 0.0F);
   }
   for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-    backward_windows(pass, s, backward_output(pass, s));
+    backward_windows(pass, s, output_.of(pass, s, 1, sums(pass)));
   }
   if (!pass.last) return;
-  set_sums(pass);
+  output_.finish(pass, sums(pass));
   backward_weights(pass);
 }
 
-const float* DepthwiseLayer::backward_output(const Pass& pass, std::ptrdiff_t s) {
-  const Value& y = pass.values[count(step_.output)];
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  const std::ptrdiff_t begin = s * out;
-  for_joined(begin, out, static_cast<int>(wide_dbias_.size()),
-             [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int lane) {
-               const float* dy = y.grad.data() + at;
-               float* dv = dv_.data() + (at - begin);
-               float* dbias = wide_dbias_.data() + lane;
-               if (pass.integers) {
-                 elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
-                                                  integer_->wide_mult().data() + lane, y.grid.code,
-                                                  dv, dbias, wide_dscale_.data() + lane);
-               } else if (step_.relu) {
-                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, 0, dv, dbias);
-               } else {
-                 elementwise_.sum_rows(dy, rows, width, dbias);
-               }
-             });
-  return dv_.size() > 0 ? dv_.data() : y.grad.data() + begin;
-}
-
-void DepthwiseLayer::set_sums(const Pass& pass) {
-  sum_lanes(wide_dbias_, channels_, grad(pass, step_.bias));
-  if (!pass.integers) return;
-  float dscale = 0;
-  for (const float d : wide_dscale_) dscale += d;
-  *grad(pass, step_.activation_scale) =
-      log2_scale_gradient(pass.values[count(step_.output)].grid.scale, dscale, step_.out.size(),
-                          (1 << step_.activation_bits) - 1);
-  if (!range_.active()) return;
-  const Value& y = pass.values[count(step_.output)];
-  range_.begin(y.grid);
-  for (std::size_t i = 0, n = count(pass.n) * step_.out.size(); i < n; ++i) {
-    range_.add(static_cast<float>(acc_[i]) * integer_->wide_mult()[i % count(channels_)],
-               y.grad[i]);
-  }
-  range_.finish(pass);
+OutputSums DepthwiseLayer::sums(const Pass& pass) const {
+  return pass.integers ? OutputSums{acc_.data(), integer_->wide_mult().data()} : OutputSums{};
 }
 
 void DepthwiseLayer::backward_windows(const Pass& pass, std::ptrdiff_t s, const float* dv) {

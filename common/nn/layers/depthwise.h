@@ -7,7 +7,7 @@
 #include "common/kernels/depthwise/depthwise.h"
 #include "common/nn/depthwise_int.h"
 #include "common/nn/layers/layer.h"
-#include "common/nn/layers/range_learner.h"
+#include "common/nn/layers/output_gradient.h"
 
 namespace fedqat {
 
@@ -24,11 +24,8 @@ class DepthwiseLayer final : public Layer {
   float* grad(const Pass& pass, int index) const;
   // x of a sample, real or as codes.
   kernels::DepthwiseReal sample(const Pass& pass, std::ptrdiff_t s) const;
-  // Returns dv, the gradient before activation and rounding of a sample, [rows, channels]; adds to
-  // the sums for the gradients of bias and scale.
-  const float* backward_output(const Pass& pass, std::ptrdiff_t s);
+  OutputSums sums(const Pass& pass) const;
   void backward_windows(const Pass& pass, std::ptrdiff_t s, const float* dv);
-  void set_sums(const Pass& pass);
   void backward_weights(const Pass& pass);
 
   const Graph& graph_;
@@ -37,17 +34,16 @@ class DepthwiseLayer final : public Layer {
   const kernels::DepthwiseKernel& depthwise_;
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_, taps_, width_;
-  RangeLearner range_;
+  OutputGradient output_;
 
-  Buffer<float> dv_;      // of one sample; none where it is dy
   Buffer<float> w_, dw_;  // [taps, width]: as the kernels take them
-  std::vector<float> wide_bias_, wide_dbias_;
+  std::vector<float> wide_bias_;
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<DepthwiseInt> integer_;
   Buffer<std::int32_t> acc_;
   Buffer<std::int8_t> w_codes_;  // [channels, taps], as is w_hat
   Buffer<float> w_hat_;
-  std::vector<float> w_scale_, dw_scale_, wide_dscale_;
+  std::vector<float> w_scale_, dw_scale_;
   std::vector<std::int32_t> bias_code_;
 };
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "common/nn/layers/joined.h"
 #include "common/nn/learnt_scales.h"
 
 namespace fedqat {
@@ -13,6 +12,12 @@ namespace {
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 int positive_levels(int weight_bits) { return (1 << (weight_bits - 1)) - 1; }
+
+// Whose gradients before activation and rounding are there at once.
+int samples_at_once(const Step& step, const LayerMemory& memory, Backward backward) {
+  if (LinearInt8::takes(step, memory.integers, backward)) return 0;
+  return step.op == Op::kConv2d ? 1 : memory.max_batch;
+}
 
 }  // namespace
 
@@ -23,16 +28,13 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
       sgemm_(kernels::sgemm_kernel()),
       elementwise_(kernels::elementwise()),
       channels_(step.out.c),
-      range_(graph, step, memory) {
+      output_(graph, step, memory, samples_at_once(step, memory, backward)) {
   const bool conv = step.op == Op::kConv2d;
   fan_in_ = conv ? window_of(step).depth() : static_cast<int>(step.in.size());
   const bool in_int8 = LinearInt8::takes(step, memory.integers, backward);
   if (conv && !in_int8) conv_real_.emplace(step);
   const auto weights = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(fan_in_);
   const auto outputs = static_cast<std::size_t>(memory.max_batch) * step.out.size();
-  if (!in_int8 && (memory.integers || step.relu)) {
-    memory.plan.add(dv_, conv ? step.out.size() : outputs, {memory.backward});
-  }
   if (memory.integers) {
     integer_ = std::make_unique<LinearInt>(step, memory.plan, memory.forward, memory.team);
     if (in_int8) {
@@ -40,16 +42,13 @@ LinearLayer::LinearLayer(const Graph& graph, const Step& step, const LayerMemory
     } else {
       memory.plan.add(w_hat_, weights, {memory.kept()});
     }
-    if (!in_int8 || range_.active()) memory.plan.add(acc_, outputs, {memory.kept()});
+    if (!in_int8 || output_.learns_range()) memory.plan.add(acc_, outputs, {memory.kept()});
     const bool again = in_int8 && step.inputs[0] != 0;  // for the gradient of the input
     memory.plan.add(w_codes_, weights, {again ? memory.kept() : memory.forward});
     w_scale_.resize(static_cast<std::size_t>(channels_));
     dw_scale_.resize(static_cast<std::size_t>(channels_));
     bias_code_.resize(static_cast<std::size_t>(channels_));
   }
-  const auto wide = static_cast<std::size_t>(joined_rows(channels_) * channels_);
-  wide_dbias_.resize(wide);
-  wide_dscale_.resize(wide);
 }
 
 std::span<const float> LinearLayer::param(const Pass& pass, int index) const {
@@ -128,72 +127,26 @@ void LinearLayer::forward_float(const Pass& pass) {
 void LinearLayer::backward(const Pass& pass) {
   if (pass.integers && int8_) {
     int8_->backward(pass);
-    return learn_range(pass);
+    return output_.learn_range(pass, sums(pass));
   }
-  if (pass.first == 0) {
-    std::fill(wide_dbias_.begin(), wide_dbias_.end(), 0.0F);
-    std::fill(wide_dscale_.begin(), wide_dscale_.end(), 0.0F);
-  }
+  if (pass.first == 0) output_.begin();
   const float* w = param(pass, step_.weight).data();
   const float* w_used = pass.integers ? w_hat_.data() : w;
   float* dw = grad(pass, step_.weight);
   if (conv_real_) {
     for (std::ptrdiff_t s = pass.first; s < pass.first + pass.n; ++s) {
-      backward_conv(pass, s, backward_output(pass, s, 1), w_used, dw);
+      backward_conv(pass, s, output_.of(pass, s, 1, sums(pass)), w_used, dw);
     }
   } else {
-    backward_dense(pass, backward_output(pass, 0, pass.n), w_used, dw);
+    backward_dense(pass, output_.of(pass, 0, pass.n, sums(pass)), w_used, dw);
   }
   if (!pass.last) return;
-  set_sums(pass);
-  if (!pass.integers) return;
-  backward_scales(pass, w, dw);
-  learn_range(pass);
+  output_.finish(pass, sums(pass));
+  if (pass.integers) backward_scales(pass, w, dw);
 }
 
-void LinearLayer::learn_range(const Pass& pass) {
-  if (!range_.active()) return;
-  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const float* mult = integer_->wide_mult().data();
-  range_.begin(y.grid);
-  for (std::size_t i = 0, n = static_cast<std::size_t>(pass.n) * step_.out.size(); i < n;) {
-    for (int c = 0; c < channels_; ++c, ++i) {
-      range_.add(static_cast<float>(acc_[i]) * mult[c], y.grad[i]);
-    }
-  }
-  range_.finish(pass);
-}
-
-const float* LinearLayer::backward_output(const Pass& pass, std::ptrdiff_t first, int samples) {
-  const Value& y = pass.values[static_cast<std::size_t>(step_.output)];
-  const auto out = static_cast<std::ptrdiff_t>(step_.out.size());
-  const std::ptrdiff_t begin = first * out;
-  for_joined(begin, samples * out, static_cast<int>(wide_dbias_.size()),
-             [&](std::ptrdiff_t at, std::ptrdiff_t rows, int width, int lane) {
-               const float* dy = y.grad.data() + at;
-               float* dv = dv_.data() + (at - begin);
-               float* dbias = wide_dbias_.data() + lane;
-               if (pass.integers) {
-                 elementwise_.requantize_backward(acc_.data() + at, dy, rows, width,
-                                                  integer_->wide_mult().data() + lane, y.grid.code,
-                                                  dv, dbias, wide_dscale_.data() + lane);
-               } else if (step_.relu) {
-                 elementwise_.bias_backward(y.real.data() + at, dy, rows, width, 0, dv, dbias);
-               } else {
-                 elementwise_.sum_rows(dy, rows, width, dbias);
-               }
-             });
-  return dv_.size() > 0 ? dv_.data() : y.grad.data() + begin;
-}
-
-void LinearLayer::set_sums(const Pass& pass) {
-  sum_lanes(wide_dbias_, channels_, grad(pass, step_.bias));
-  if (!pass.integers) return;
-  float dscale = 0;
-  for (const float d : wide_dscale_) dscale += d;
-  const float scale = pass.values[static_cast<std::size_t>(step_.output)].grid.scale;
-  *grad(pass, step_.activation_scale) =
-      log2_scale_gradient(scale, dscale, step_.out.size(), (1 << step_.activation_bits) - 1);
+OutputSums LinearLayer::sums(const Pass& pass) const {
+  return pass.integers ? OutputSums{acc_.data(), integer_->wide_mult().data()} : OutputSums{};
 }
 
 void LinearLayer::backward_scales(const Pass& pass, const float* w, float* dw) {

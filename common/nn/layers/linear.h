@@ -7,7 +7,7 @@
 #include "common/nn/layers/conv_real.h"
 #include "common/nn/layers/layer.h"
 #include "common/nn/layers/linear_int8.h"
-#include "common/nn/layers/range_learner.h"
+#include "common/nn/layers/output_gradient.h"
 
 namespace fedqat {
 
@@ -23,11 +23,7 @@ class LinearLayer final : public Layer {
  private:
   void load_codes(const Pass& pass);
   void forward_float(const Pass& pass);
-  // Returns dv, the gradient before activation and rounding of `samples` samples, [rows, channels];
-  // adds to the sums for the gradients of bias and scale.
-  const float* backward_output(const Pass& pass, std::ptrdiff_t first, int samples);
-  void set_sums(const Pass& pass);
-  void learn_range(const Pass& pass);
+  OutputSums sums(const Pass& pass) const;
   void backward_scales(const Pass& pass, const float* w, float* dw);
   void backward_dense(const Pass& pass, const float* dv, const float* w, float* dw);
   void backward_conv(const Pass& pass, std::ptrdiff_t sample, const float* dv, const float* w,
@@ -41,21 +37,18 @@ class LinearLayer final : public Layer {
   const kernels::ElementwiseKernels& elementwise_;
   const int channels_;
   int fan_in_ = 0;
-  RangeLearner range_;
+  OutputGradient output_;
 
   std::optional<ConvReal> conv_real_;
-  Buffer<float> dv_;  // of the batch, or of one sample of Conv2D; none where it is dy
   // Integer passes. Scales are real values, not log2.
   std::unique_ptr<LinearInt> integer_;
   std::optional<LinearInt8> int8_;
-  Buffer<std::int32_t> acc_;  // without int8_, or with range_.active()
+  Buffer<std::int32_t> acc_;  // without int8_, or where output_ learns the range
   Buffer<float> w_hat_;       // without int8_
   Buffer<std::int8_t> w_codes_;
   std::vector<float> w_scale_;
   std::vector<std::int32_t> bias_code_;
   std::vector<float> dw_scale_;
-  // Both.
-  std::vector<float> wide_dbias_, wide_dscale_;
 };
 
 }  // namespace fedqat
