@@ -1,7 +1,6 @@
 #include "coordinator/state/sqlite_journal.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,55 +8,13 @@
 
 #include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
+#include "coordinator/state/journal_rows.h"
 
 namespace fedqat {
 namespace {
 
 namespace stdfs = std::filesystem;
 
-// On disk: frozen. A change is a further step.
-constexpr std::int32_t kApplicationId = 0x46514a31;  // "FQJ1"
-constexpr std::string_view kSchema[] = {R"(
-  CREATE TABLE checkpoint(
-    rounds_done INTEGER PRIMARY KEY, run INTEGER NOT NULL, state BLOB NOT NULL
-  ) STRICT;
-  CREATE TABLE updates(
-    round INTEGER NOT NULL, client INTEGER NOT NULL, version INTEGER NOT NULL,
-    sha256 BLOB NOT NULL, stats BLOB NOT NULL, crc INTEGER NOT NULL,
-    payload BLOB, offset INTEGER, length INTEGER,
-    PRIMARY KEY(round, client), CHECK((payload IS NULL) = (offset IS NOT NULL))
-  ) STRICT;
-  CREATE TABLE previous(
-    round INTEGER NOT NULL, client INTEGER NOT NULL, sha256 BLOB NOT NULL,
-    PRIMARY KEY(round, client)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE attempts(round INTEGER PRIMARY KEY, attempt INTEGER NOT NULL) STRICT;
-)",
-                                        // The checkpoint's state has these since.
-                                        R"(
-  DROP TABLE previous;
-  CREATE TABLE invited(
-    round INTEGER NOT NULL, client INTEGER NOT NULL, PRIMARY KEY(round, client)
-  ) STRICT, WITHOUT ROWID;
-)",
-                                        "ALTER TABLE updates RENAME COLUMN sha256 TO digest"};
-
-struct PendingUpdate {
-  AcceptedUpdate update;  // payload empty when it is in the segment
-  std::optional<Location> location;
-  std::uint32_t crc = 0;
-};
-struct PendingAttempt {
-  std::uint32_t round = 0;
-  std::uint32_t attempt = 0;
-};
-struct PendingInvitation {
-  std::uint32_t round = 0;
-  std::uint32_t client = 0;
-};
-using Pending = std::variant<PendingUpdate, PendingAttempt, PendingInvitation, Checkpoint>;
-
-std::int64_t stored(std::uint64_t v) { return static_cast<std::int64_t>(v); }
 std::uint32_t u32(std::int64_t v) { return static_cast<std::uint32_t>(v); }
 Bytes bytes_of(ByteView view) { return {view.begin(), view.end()}; }
 
@@ -86,17 +43,13 @@ class SqliteJournal final : public Journal {
   Error corrupt(std::string what) const;
   Result<Digest> digest(ByteView blob) const;
   Result<void> write_pending();
-  Result<void> write(const PendingUpdate& p);
-  Result<void> write(const PendingAttempt& p);
-  Result<void> write(const PendingInvitation& p);
-  Result<void> write(const Checkpoint& c);
 
   bool sync_payloads_ = true;
   Database db_;
   Segment segment_;
   stdfs::path path_;
   bool broken_ = false;
-  std::vector<Pending> pending_;
+  std::vector<JournalRow> pending_;
   // As if `pending_` were written:
   std::optional<std::uint32_t> done_;                          // rounds; empty: no checkpoint yet
   std::set<std::pair<std::uint32_t, std::uint32_t>> updates_;  // round, client
@@ -236,7 +189,7 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
   if (updates_.contains(place)) {
     return invalid("the update of client " + std::to_string(update.client) + " is there already");
   }
-  PendingUpdate p;
+  UpdateRow p;
   p.update.client = update.client;
   p.update.round = update.round;
   p.update.version = update.version;
@@ -265,14 +218,14 @@ Result<void> SqliteJournal::add(const AcceptedUpdate& update) {
 Result<void> SqliteJournal::add_attempt(std::uint32_t round, std::uint32_t attempt) {
   if (auto r = usable(); !r) return r;
   if (auto r = expect_open(round); !r) return r;
-  pending_.emplace_back(PendingAttempt{round, attempt});
+  pending_.emplace_back(AttemptRow{round, attempt});
   return {};
 }
 
 Result<void> SqliteJournal::add_invited(std::uint32_t round, std::uint32_t client) {
   if (auto r = usable(); !r) return r;
   if (auto r = expect_open(round); !r) return r;
-  pending_.emplace_back(PendingInvitation{round, client});
+  pending_.emplace_back(InvitedRow{round, client});
   return {};
 }
 
@@ -295,7 +248,7 @@ Result<void> SqliteJournal::sync() {
   if (auto r = sync_payloads_ ? segment_.sync() : segment_.flush(); !r) return r;
   if (auto r = write_pending(); !r) return r;
   broken_ = false;
-  const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) {
+  const bool closed = std::any_of(pending_.begin(), pending_.end(), [](const JournalRow& p) {
     return std::holds_alternative<Checkpoint>(p);
   });
   pending_.clear();
@@ -311,68 +264,13 @@ Result<void> SqliteJournal::write_pending() {
   auto transaction = db_.begin();
   if (!transaction) return transaction.error();
   FEDQAT_FAILPOINT("journal.sync.after_begin");
-  for (const Pending& pending : pending_) {
-    if (auto r = std::visit([this](const auto& p) { return write(p); }, pending); !r) return r;
+  for (const JournalRow& row : pending_) {
+    if (auto r = write_row(db_, row); !r) return r;
   }
   FEDQAT_FAILPOINT("journal.sync.before_commit");
   if (auto r = transaction->commit(); !r) return r;
   FEDQAT_FAILPOINT("journal.sync.after_commit");
   return {};
-}
-
-Result<void> SqliteJournal::write(const PendingUpdate& p) {
-  auto insert = db_.prepare(
-      "INSERT INTO updates(round, client, version, digest, stats, crc, payload, offset, length) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  if (!insert) return insert.error();
-  const AcceptedUpdate& u = p.update;
-  insert->bind(0, std::int64_t{u.round}).bind(1, std::int64_t{u.client});
-  insert->bind(2, stored(u.version)).bind(3, ByteView(u.digest)).bind(4, ByteView(u.stats));
-  insert->bind(5, std::int64_t{p.crc});
-  if (p.location) {
-    insert->bind_null(6).bind(7, stored(p.location->offset));
-    insert->bind(8, std::int64_t{p.location->length});
-  } else {
-    insert->bind(6, ByteView(u.payload)).bind_null(7).bind_null(8);
-  }
-  FEDQAT_FAILPOINT("journal.update.before_insert");
-  auto done = insert->run();
-  FEDQAT_FAILPOINT("journal.update.after_insert");
-  return done;
-}
-
-Result<void> SqliteJournal::write(const PendingAttempt& p) {
-  auto insert = db_.prepare("INSERT OR REPLACE INTO attempts VALUES(?, ?)");
-  if (!insert) return insert.error();
-  FEDQAT_FAILPOINT("journal.attempt.before_insert");
-  auto done = insert->bind(0, std::int64_t{p.round}).bind(1, std::int64_t{p.attempt}).run();
-  FEDQAT_FAILPOINT("journal.attempt.after_insert");
-  return done;
-}
-
-Result<void> SqliteJournal::write(const PendingInvitation& p) {
-  auto insert = db_.prepare("INSERT OR REPLACE INTO invited VALUES(?, ?)");
-  if (!insert) return insert.error();
-  FEDQAT_FAILPOINT("journal.invited.before_insert");
-  auto done = insert->bind(0, std::int64_t{p.round}).bind(1, std::int64_t{p.client}).run();
-  FEDQAT_FAILPOINT("journal.invited.after_insert");
-  return done;
-}
-
-Result<void> SqliteJournal::write(const Checkpoint& c) {
-  auto insert = db_.prepare("INSERT INTO checkpoint VALUES(?, ?, ?)");
-  if (!insert) return insert.error();
-  insert->bind(0, std::int64_t{c.rounds_done}).bind(1, stored(c.run)).bind(2, ByteView(c.state));
-  FEDQAT_FAILPOINT("journal.checkpoint.before_insert");
-  if (auto r = insert->run(); !r) return r;
-  FEDQAT_FAILPOINT("journal.checkpoint.after_insert");
-  const std::string done = std::to_string(c.rounds_done);
-  auto forgotten = db_.execute("DELETE FROM checkpoint WHERE rounds_done < " + done + " - 1;" +
-                               "DELETE FROM updates WHERE round <= " + done + ";" +
-                               "DELETE FROM attempts WHERE round <= " + done + ";" +
-                               "DELETE FROM invited WHERE round <= " + done);
-  FEDQAT_FAILPOINT("journal.checkpoint.after_forget");
-  return forgotten;
 }
 
 }  // namespace
@@ -389,7 +287,7 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const stdfs::path& database
   auto db = Database::open(database, settings);
   if (!db) return db.error();
   FEDQAT_FAILPOINT("journal.open.before_migrate");
-  if (auto r = db->migrate(kApplicationId, kSchema); !r) return r.error();
+  if (auto r = db->migrate(kJournalApplicationId, journal_schema()); !r) return r.error();
   FEDQAT_FAILPOINT("journal.open.after_migrate");
   Files& files = options.files == nullptr ? posix_files() : *options.files;
   auto payloads = Segment::open(files, segment, options.segment_growth);
