@@ -36,6 +36,7 @@ struct GradientMatrix {
 };
 
 // Sums of a channel: digits [2, width], the high one first, the low one `ld` elements behind it.
+// Only s = 256 high + low counts: kernels share s out to the two in different ways.
 struct WeightSums {
   const std::int32_t* digits;
   std::ptrdiff_t ld;
@@ -66,7 +67,7 @@ struct GradientKernels {
   // dx = float(acc) * unit, added to what is there with `add`.
   void (*scale_sums)(const std::int32_t* acc, std::ptrdiff_t n, float unit, bool add, float* dx);
 
-  // sum = earlier + (256 * float(high) + float(low)).
+  // sum = earlier + (256 * float(floor(s / 256)) + float(s mod 256)).
   void (*join_digits)(const WeightSums& sums, int width, float* sum);
 
   // One channel: codes = rint(clamp(w / scale, -q, q)).

@@ -14,8 +14,10 @@ namespace fedqat::kernels {
 //
 // x [m,k] u8, the layer's input codes, row-major. g s8, any code, lies in quads: the codes of rows
 // 4q .. 4q+3 in column c are the four bytes at g + q * ldg + 4 c. Rows behind m in the last quad
-// are zero. A gradient of 16 bits is stored as two digits, 256 * high + low, both s8: double c,
-// columns 0 .. c/2-1 the high digits, the others the low ones, and join the sums afterwards.
+// are zero.
+// A gradient of 16 bits is stored as two digits, 256 * high + low, both s8 and high not -128, in
+// columns 2 i and 2 i + 1. With `digits` only 256 acc[2i,k] + acc[2i+1,k] is what the formula says,
+// and what each of them is a matter of the kernel; c is even then.
 // Exact while all rows that are summed are at most kMaxRows, and x_zero in 0..255.
 // Nothing outside of the matrices is read or written. run() uses at most 64 KiB of stack.
 struct QgemmTnArgs {
@@ -29,6 +31,7 @@ struct QgemmTnArgs {
   std::ptrdiff_t ldacc;
   std::int32_t* gsum;  // [c]; null: not stored
   bool accumulate;     // add to what is in acc and gsum
+  bool digits = false;
 };
 
 // 2^15 * 255 * 128 < 2^31.

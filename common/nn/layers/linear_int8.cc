@@ -235,6 +235,7 @@ void LinearInt8::sum_conv(const Pass& pass, Block block, bool accumulate, Lane& 
   g.ldacc = sum_ld_;
   g.gsum = lane.bias_sums.data();
   g.accumulate = accumulate;
+  g.digits = true;
   qgemm_tn_.run(g);
 }
 
@@ -264,6 +265,7 @@ void LinearInt8::dense_weights(const Pass& pass, float range, Share blocks, Lane
   g.acc = lane.sums.data();
   g.ldacc = sum_ld_;
   g.gsum = lane.bias_sums.data();
+  g.digits = true;
   const int block = channels_per_sum(step_, sum_ld_);
   const int end = std::min(blocks.end * block, channels_);
   for (int c = blocks.first * block; c < end; c += block) {

@@ -140,8 +140,8 @@ TEST_CASE("gradient: sums become real values in one order of operations") {
       std::vector<std::int8_t> codes;
       float lanes[16] = {}, dscale = 0;
       for (std::size_t i = 0; i < n; ++i) {
-        const float joined =
-            256.0F * static_cast<float>(digits[i]) + static_cast<float>(digits[n + i]);
+        const std::int64_t all = 256 * std::int64_t{digits[i]} + digits[n + i];
+        const float joined = 256.0F * static_cast<float>(all >> 8) + static_cast<float>(all & 255);
         sum.push_back(more ? earlier[i] + joined : joined);
         const float t = w[i] / s;
         codes.push_back(static_cast<std::int8_t>(std::rint(std::min(std::max(t, -limit), limit))));

@@ -74,7 +74,64 @@ void check_all_kernels(const Problem& p) {
   }
 }
 
+// Of numbers of two digits only the sum counts.
+void check_digits(const Problem& p) {
+  for (const bool accumulate : {false, true}) {
+    Outputs expected(p);
+    qgemm_tn_reference(expected.args(p, accumulate));
+    for (const QgemmTnKernel& kernel : qgemm_tn_kernels()) {
+      if (!cpu_has(kernel.isa)) continue;
+      INFO(kernel.name << " m=" << p.m << " c=" << p.c << " k=" << p.k << " zero=" << p.x_zero
+                       << " accumulate=" << accumulate);
+      Outputs got(p);
+      QgemmTnArgs args = got.args(p, accumulate);
+      args.digits = true;
+      kernel.run(args);
+      bool equal = true;
+      const auto whole = [&](const Outputs& o, int c, int k) {
+        const std::ptrdiff_t high = c * (p.k + 1) + k, low = high + p.k + 1;
+        return 256 * std::int64_t{o.acc.data()[high]} + o.acc.data()[low];
+      };
+      for (int c = 0; c < p.c; c += 2) {
+        for (int k = 0; k < p.k; ++k) equal = equal && whole(got, c, k) == whole(expected, c, k);
+        // What lies behind a row is not touched.
+        for (const int row : {c, c + 1}) {
+          const std::ptrdiff_t behind = row * (p.k + 1) + p.k;
+          equal = equal && got.acc.data()[behind] == 77;
+        }
+      }
+      CHECK(equal);
+      CHECK(
+          std::equal(got.gsum.span().begin(), got.gsum.span().end(), expected.gsum.span().begin()));
+    }
+  }
+}
+
+// High digits are not -128.
+Problem digits(int m, int c, int k, int zero, bool extreme) {
+  Problem p(m, c, k, zero, extreme);
+  for (int i = 0; i < (m + 3) / 4; ++i) {
+    for (int j = 0; j < 4 * c; ++j) {
+      std::int8_t& code = p.g.data()[i * p.ldg + j];
+      if (j / 4 % 2 == 0 && code == -128) code = -127;
+    }
+  }
+  return p;
+}
+
 }  // namespace
+
+TEST_CASE("qgemm_tn: numbers of two digits have the formula's sums") {
+  for (const int m : {1, 4, 7, 32, 66, 255, 256, 257, 515}) {
+    for (const int c : {2, 6, 10, 12, 14, 32, 66, 130}) {
+      for (const int k : {1, 9, 16, 25, 33, 70}) check_digits(digits(m, c, k, c % 256, false));
+    }
+  }
+  for (const int zero : {0, 255}) {
+    check_digits(digits(256, 6, 20, zero, true));
+    check_digits(digits(kMaxRows, 6, 20, zero, true));
+  }
+}
 
 TEST_CASE("qgemm_tn: every kernel equals the formula, below, at and above each vector width") {
   for (const int m : {1, 3, 4, 5, 8, 25, 66}) {
