@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include <cstring>
+#include <cstdint>
 
 #include "common/kernels/qgemm/qgemm.h"
 
@@ -46,11 +46,24 @@ inline __m256i narrow(__m256i first, __m256i second) {
   return _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xD8);
 }
 
-inline void store_first(void* to, int count, __m128i bytes) {
-  if (count == 16) return _mm_storeu_si128(static_cast<__m128i*>(to), bytes);
-  alignas(16) char all[16];
-  _mm_store_si128(reinterpret_cast<__m128i*>(all), bytes);
-  std::memcpy(to, all, static_cast<std::size_t>(count));
+inline void store_first(std::uint8_t* to, int count, __m128i bytes) {
+  if (count == 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+  if (count & 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), bytes);
+    bytes = _mm_unpackhi_epi64(bytes, bytes);
+    to += 8;
+  }
+  if (count & 4) {
+    _mm_storeu_si32(to, bytes);
+    bytes = _mm_srli_si128(bytes, 4);
+    to += 4;
+  }
+  if (count & 2) {
+    _mm_storeu_si16(to, bytes);
+    bytes = _mm_srli_si128(bytes, 2);
+    to += 2;
+  }
+  if (count & 1) *to = static_cast<std::uint8_t>(_mm_extract_epi8(bytes, 0));
 }
 
 // Rows i .., columns j .. j+count-1 of the outputs; acc [rows][16] and mult [16] may be read whole.
@@ -70,7 +83,7 @@ inline void round_rows(const QgemmArgs& g, int i, int rows, int j, int count, co
                 _mm_packus_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1)));
     if (g.residual == nullptr) continue;
     const __m256i e = narrow(rounder.residual(t0, s0), rounder.residual(t1, s1));
-    store_first(g.residual + (i + r) * g.ldresidual + j, count,
+    store_first(reinterpret_cast<std::uint8_t*>(g.residual) + (i + r) * g.ldresidual + j, count,
                 _mm_packs_epi16(_mm256_castsi256_si128(e), _mm256_extracti128_si256(e, 1)));
   }
 }
