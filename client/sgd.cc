@@ -47,6 +47,7 @@ void Sgd::step(const LocalTraining& t, std::span<const float> grads, std::span<f
 void Sgd::step(const LocalTraining& t, int param, std::size_t first, std::span<const float> grads,
                std::span<float> params) {
   FEDQAT_DCHECK(params.size() == anchor_.size());
+  FEDQAT_DCHECK(t.momentum == 0 || !velocity_.empty());
   const ParamTensor& p = graph_.params[static_cast<std::size_t>(param)];
   const std::size_t at = p.offset + first;
   const float* g = grads.data();

@@ -244,7 +244,7 @@ void ServerConnection::start_body() {
 ServerConnection::Next ServerConnection::read_body() {
   while (have_ < size_) {
     if (size_ > MemoryBudget::kSmallFrame && !large_buffer_) use_large_buffer();
-    if (have_ == frame_.size()) frame_.resize(std::min(size_, have_ + kGrow));
+    if (have_ == frame_.size()) frame_.resize(std::min(size_, (have_ / kGrow + 1) * kGrow));
     const int n =
         SSL_read(ssl_.get(), frame_.data() + have_, static_cast<int>(frame_.size() - have_));
     if (n <= 0) return want(n);

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "common/base/team.h"
 #include "common/kernels/elementwise/elementwise.h"
 #include "common/kernels/im2col/im2col.h"
 #include "common/nn/graph.h"

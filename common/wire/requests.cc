@@ -121,6 +121,7 @@ struct RawUpload {
 std::optional<RawUpload> find_upload(ByteView frame) {
   using google::protobuf::internal::WireFormatLite;
   using google::protobuf::io::CodedInputStream;
+  using google::protobuf::io::CodedOutputStream;
   const auto size = frame_size(frame);
   if (!size || *size != frame.size()) return std::nullopt;
   const ByteView body = frame.subspan(kFrameHeader);
@@ -129,10 +130,22 @@ std::optional<RawUpload> find_upload(ByteView frame) {
   const auto tag = [](int field, WireFormatLite::WireType type) {
     return WireFormatLite::MakeTag(field, type);
   };
+  // Tags and lengths in as few bytes as they need: of longer ones Protobuf refuses some.
+  const auto read_tag = [&in] {
+    const int at = in.CurrentPosition();
+    const std::uint32_t t = in.ReadTag();
+    return in.CurrentPosition() - at == static_cast<int>(CodedOutputStream::VarintSize32(t)) ? t
+                                                                                             : 0;
+  };
+  const auto read_length = [&in](std::uint32_t& n) {
+    const int at = in.CurrentPosition();
+    return in.ReadVarint32(&n) &&
+           in.CurrentPosition() - at == static_cast<int>(CodedOutputStream::VarintSize32(n));
+  };
   std::uint32_t length = 0;
-  if (in.ReadTag() !=
+  if (read_tag() !=
           tag(wire::Request::kUploadUpdateFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED) ||
-      !in.ReadVarint32(&length) ||
+      !read_length(length) ||
       length != body.size() - static_cast<std::size_t>(in.CurrentPosition())) {
     return std::nullopt;
   }
@@ -140,9 +153,9 @@ std::optional<RawUpload> find_upload(ByteView frame) {
   RawUpload raw;
   UploadUpdate& m = raw.message;
   ByteView name, stats;
-  const auto read_bytes = [&in](ByteView& out) {
+  const auto read_bytes = [&](ByteView& out) {
     std::uint32_t n = 0;
-    if (!in.ReadVarint32(&n) || static_cast<int>(n) < 0) return false;
+    if (!read_length(n) || static_cast<int>(n) < 0) return false;
     const void* at = nullptr;
     int have = 0;
     if (n > 0 && (!in.GetDirectBufferPointer(&at, &have) || have < static_cast<int>(n))) {
@@ -151,7 +164,7 @@ std::optional<RawUpload> find_upload(ByteView frame) {
     out = {static_cast<const std::byte*>(at), n};
     return in.Skip(static_cast<int>(n));
   };
-  while (const std::uint32_t t = in.ReadTag()) {
+  while (const std::uint32_t t = read_tag()) {
     bool good = false;
     if (t == tag(P::kRunFieldNumber, WireFormatLite::WIRETYPE_FIXED64)) {
       good = in.ReadLittleEndian64(&m.run);
@@ -174,7 +187,9 @@ std::optional<RawUpload> find_upload(ByteView frame) {
     }
     if (!good) return std::nullopt;
   }
-  if (!in.ConsumedEntireMessage() || name.size() != m.digest.size()) return std::nullopt;
+  if (static_cast<std::size_t>(in.CurrentPosition()) != body.size() ||
+      name.size() != m.digest.size())
+    return std::nullopt;
   std::memcpy(m.digest.data(), name.data(), name.size());
   m.stats.assign(stats.begin(), stats.end());
   return raw;

@@ -29,6 +29,24 @@ std::vector<Window> windows() {
   return all;
 }
 
+// Where 3 x 3 windows come in strips: sides with and without padding, several strips, remainders.
+std::vector<Window> strips() {
+  std::vector<Window> all;
+  for (const int c : {8, 16, 32}) {
+    for (const int w : {1, 2, 3, 4, 6, 7, 10, 11, 13}) {
+      for (const int h : {1, 2, 4}) {
+        for (const int ph : {0, 1, 2}) {
+          for (const int pw : {0, 1, 2}) {
+            const Window g{h, w, c, 3, 3, 1, ph, pw};
+            if (h + 2 * ph >= 3 && w + 2 * pw >= 3) all.push_back(g);
+          }
+        }
+      }
+    }
+  }
+  return all;
+}
+
 struct Sizes {
   explicit Sizes(const Window& g)
       : in(static_cast<std::size_t>(g.h * g.w * g.c)),
@@ -114,7 +132,7 @@ void check_codes(const Window& g, int zero, bool extreme) {
 
 using Pass = void (*)(const DepthwiseReal&);
 
-void check_real(const Window& g, bool codes) {
+void check_real(const Window& g, bool codes, bool add) {
   const Sizes n(g);
   const auto x = random_floats(n.in, 1), w = random_floats(n.taps * n.width, 2);
   const auto dy = random_floats(n.out, 3);
@@ -134,7 +152,8 @@ void check_real(const Window& g, bool codes) {
                           .y = r.y.data(),
                           .dy = dy.data(),
                           .dw = r.dw.data(),
-                          .dx = r.dx.data()};
+                          .dx = r.dx.data(),
+                          .add = add};
     forward(a), weights(a), input(a);
     for (std::size_t t = 0; t < n.taps; ++t) {  // what is beyond the channels means nothing
       for (auto c = static_cast<std::size_t>(g.c); c < n.width; ++c) r.dw[t * n.width + c] = 0;
@@ -145,7 +164,8 @@ void check_real(const Window& g, bool codes) {
       run(depthwise_reference_forward, depthwise_reference_weights, depthwise_reference_input);
   for (const DepthwiseKernel& k : depthwise_kernels()) {
     if (!cpu_has(k.isa)) continue;
-    INFO(k.name << " " << g.h << "x" << g.w << "x" << g.c << " by " << g.kh << "x" << g.kw);
+    INFO(k.name << " " << g.h << "x" << g.w << "x" << g.c << " by " << g.kh << "x" << g.kw
+                << " padded " << g.padding_h << ", " << g.padding_w << (add ? " added" : ""));
     const auto got = run(k.forward_real, k.weight_gradient, k.input_gradient);
     CHECK(same(got.y, expected.y));
     CHECK(same(got.dw, expected.dw));
@@ -168,7 +188,10 @@ TEST_CASE("depthwise: the largest codes in the largest window do not overflow") 
 
 TEST_CASE("depthwise: every kernel gives the bits of the plain chains of multiply-adds") {
   for (const Window& g : windows()) {
-    for (const bool codes : {false, true}) check_real(g, codes);
+    for (const bool codes : {false, true}) check_real(g, codes, codes);
+  }
+  for (const Window& g : strips()) {
+    for (const bool add : {false, true}) check_real(g, false, add);
   }
 }
 

@@ -47,6 +47,21 @@ TEST_CASE("frame: a message within a message that announces more than there is i
   REQUIRE_FALSE(parse(message, request));
 }
 
+TEST_CASE("frame: a length is held against the message around it, at any depth") {
+  // fetch_model, in it a field of 100 bytes that nobody knows; its length and that of the whole.
+  const auto message = [](unsigned outer, unsigned inner) {
+    const auto tag = static_cast<unsigned>(wire::Request::kFetchModelFieldNumber << 3 | 2);
+    Bytes bytes;
+    for (const unsigned b : {tag, outer, 0xFAU, 0x01U, inner}) bytes.push_back(std::byte(b));
+    bytes.resize(5 + 100);
+    return bytes;
+  };
+  wire::Request request;
+  REQUIRE(parse(message(103, 100), request));
+  REQUIRE_FALSE(parse(message(103, 101), request));
+  REQUIRE_FALSE(parse(message(104, 100), request));
+}
+
 TEST_CASE("frame: cut, extended and overlong frames are refused") {
   const Bytes frame = make_frame(some_request());
   wire::Request back;

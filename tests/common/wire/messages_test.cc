@@ -94,6 +94,26 @@ TEST_CASE("messages: the data of an upload stays in its frame") {
   }
 }
 
+TEST_CASE("messages: an upload with lengths longer than they need be is as Protobuf has it") {
+  UploadUpdate upload = some_upload();
+  upload.data = Bytes(1000, std::byte{7});
+  upload.payload_size = upload.data.size();
+  Bytes frame = encode_request(upload);
+  // Behind the frame's header and the tag: the upload's length, two bytes, as six, which Protobuf
+  // refuses.
+  const std::size_t at = kFrameHeader + 1;
+  REQUIRE((frame[at] & std::byte{0x80}) != std::byte{0});
+  REQUIRE((frame[at + 1] & std::byte{0x80}) == std::byte{0});
+  frame[at + 1] |= std::byte{0x80};
+  const Bytes more = {std::byte{0x80}, std::byte{0x80}, std::byte{0x80}, std::byte{0}};
+  frame.insert(frame.begin() + static_cast<std::ptrdiff_t>(at) + 2, more.begin(), more.end());
+  const std::size_t length = frame.size() - kFrameHeader;
+  for (std::size_t i = 0; i < kFrameHeader; ++i) frame[i] = std::byte(length >> (8 * i) & 255);
+  wire::Request protobuf;
+  REQUIRE_FALSE(parse_frame(frame, protobuf));
+  REQUIRE_FALSE(decode_request(ByteView(frame)));
+}
+
 TEST_CASE("messages: statistics come back") {
   const auto back = decode_stats(encode_stats(some_stats()));
   REQUIRE(back);
